@@ -1,0 +1,1 @@
+"""One module per system spoken to; they do not know each other."""

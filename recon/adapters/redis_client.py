@@ -1,0 +1,140 @@
+"""The one place that imports the Redis client: connections, Lua scripts, and errors in words.
+
+Owns no keys: `redis_queue` and `ledger` name theirs, and reach Redis through the ``Broker`` port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.commands.core import Script
+from redis.retry import Retry
+
+from recon.errors import BrokerError, CycleFencedError
+
+#: Seconds to reach the server. redis-py's defaults changed between releases, so every time is spelt out.
+CONNECT_TIMEOUT_S = 5.0
+#: Seconds to wait for one reply; our longest script takes milliseconds.
+REPLY_TIMEOUT_S = 15.0
+#: Tries after the first, with jitter. Every script is idempotent, so that repeating one is safe.
+RETRIES = 3
+#: LPOS came with 6.0.6, ``set-proc-title`` with 6.2; older servers are no longer mended either.
+MINIMUM_VERSION = (6, 2)
+
+#: What the server's refusal holds -> what to do. The first that fits wins.
+NEXT_STEPS = (
+    ("OTHERLAKE", "set another queues.prefix for this lake, or withdraw that lake's tasks and delete <prefix>:q:lake"),
+    ("OOM", "give Redis more memory (maxmemory) or drain the queues; nothing of this call was written"),
+    ("READONLY", "point the broker URL at the primary: this server is a replica"),
+    ("MISCONF", "Redis cannot write to its disk; free space there, then see its log"),
+    ("max number of clients", "raise Redis' maxclients or run fewer workers"),
+    ("NOAUTH", "put the password into the broker URL (redis://:password@host)"),
+    ("WRONGPASS", "check user and password in the broker URL"),
+    ("invalid username-password", "check user and password in the broker URL"),
+    ("NOPERM", "grant this user the commands and keys of docs/queue-protocol.md"),
+    ("permissions", "grant this user the commands and keys of docs/queue-protocol.md"),
+    ("LOADING", "Redis is still reading its data; try again shortly"),
+    ("CROSSSLOT", "on a Cluster the prefix needs a hash tag: queues.prefix: '{recon}'"),
+    ("WRONGTYPE", "another program uses one of these keys; set another queues.prefix"),
+)
+
+
+class RedisBroker:
+    """A ``Broker`` over one Redis or Valkey server; close it when done."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._scripts: dict[str, Script] = {}
+
+    @classmethod
+    def connect(cls, url: str, *, reply_timeout_s: float = REPLY_TIMEOUT_S) -> RedisBroker:
+        """Return a broker for ``redis://``, ``rediss://`` or ``unix://``; connects at the first command."""
+        try:
+            client = redis.Redis.from_url(
+                url,
+                socket_connect_timeout=CONNECT_TIMEOUT_S,
+                socket_timeout=reply_timeout_s,
+                health_check_interval=25,
+                retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), RETRIES),
+            )
+        except ValueError as error:
+            raise BrokerError(
+                f"the broker URL cannot be used: {error}. Expected redis://, rediss:// or unix://.",
+            ) from error
+        return cls(client)
+
+    def run(self, script: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
+        """Run one Lua script by name, as one atomic step; a script that the server forgot is sent again."""
+        with _broker_errors(script):
+            if script not in self._scripts:
+                self._scripts[script] = self._client.register_script(_source(script))
+            return self._scripts[script](keys=list(keys), args=list(args))
+
+    def command(self, *parts: str | bytes | int) -> Any:
+        """Run one Redis command."""
+        with _broker_errors(str(parts[0])):
+            return self._client.execute_command(*parts)
+
+    def check(self) -> list[str]:
+        """Return what makes this server unfit, one sentence each; raise ``BrokerError`` if it is silent."""
+        self.command("PING")
+        with _broker_errors("INFO"):
+            info: dict[str, Any] = self._client.info("everything")  # type: ignore[assignment]  # never awaitable here
+        found = str(info.get("redis_version", "0"))
+        problems = []
+        if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < MINIMUM_VERSION:
+            problems.append(f"Redis {found} is too old: 6.2 or newer is needed. Upgrade it, or unset the broker.")
+        policy = info.get("maxmemory_policy", "noeviction")
+        if policy != "noeviction":
+            problems.append(
+                f"maxmemory-policy is {policy}: Redis may drop tasks when it is full. Set it to noeviction.",
+            )
+        if not info.get("aof_enabled"):
+            problems.append(
+                "appendonly is off: a restart of Redis loses every queue silently. Set it to yes.",
+            )
+        if info.get("role") not in (None, "master"):
+            problems.append("this server is a replica: it takes no writes. Point the broker URL at the primary.")
+        return problems
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+
+@cache
+def _source(script: str) -> str:
+    """Return a script with the part its family shares in front: ``queue.lua`` before ``queue_publish.lua``."""
+    folder = files("recon.adapters") / "lua"
+    family = script.partition("_")[0]
+    return "\n".join((folder / f"{name}.lua").read_text("utf-8") for name in (family, script))
+
+
+@contextmanager
+def _broker_errors(doing: str) -> Iterator[None]:
+    """Turn the client's errors into ours, with the next step."""
+    try:
+        yield
+    except redis.RedisError as error:
+        said = str(error)
+        if said.startswith("FENCED"):
+            raise CycleFencedError(
+                f"{doing} was refused: this cycle is {said.lower()}. A newer cycle owns the queues, or this one has "
+                "ended; nothing was written. Start a new cycle.",
+            ) from error
+        raise BrokerError(f"Redis failed at {doing}: {said}. Next: {_next_step(error, said)}.") from error
+
+
+def _next_step(error: redis.RedisError, said: str) -> str:
+    for holds, step in NEXT_STEPS:
+        if holds in said:
+            return step
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError):
+        return "check that the server runs and that the broker URL is right; `recon doctor` tries it"
+    return "see the server's log"

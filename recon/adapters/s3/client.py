@@ -1,0 +1,205 @@
+"""Signed GET requests to one bucket over a pool of connections: retried, paced, and refused in plain words.
+
+Outside names: credentials, region, profile and endpoint come by botocore's own chain (``AWS_*``, ~/.aws).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import botocore.session
+import urllib3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError
+
+from recon.adapters.s3.endpoint import Endpoint, resolve
+from recon.adapters.s3.refusal import refusal
+from recon.adapters.s3.retry import Gate, PassingError, Patience
+from recon.errors import AccessDeniedError, LakeError, LakeUnreachableError, ListingInvalidError
+
+#: A page of 1,000 keys of 1,024 bytes, each byte escaped, is under 4 MiB; anything over this is no listing.
+_LISTING_MAX_BYTES = 16 << 20
+#: Objects are read whole (catalogs); larger ones are refused rather than held in memory.
+_OBJECT_MAX_BYTES = 1 << 30
+_ERROR_CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
+_LISTING_END = b"</ListBucketResult>"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good answer: its body, the requests it took (retries included), who gave it and when (HTTP Date)."""
+
+    body: bytes
+    requests: int
+    server: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One thing to ask: ``target`` is path and query, ``action`` says what for in errors."""
+
+    target: str
+    action: str
+    listing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What a question is sent over."""
+
+    endpoint: Endpoint
+    credentials: Credentials
+    pool: urllib3.HTTPConnectionPool
+
+
+class S3Client:
+    """Asks one bucket; safe to call from many threads. Nothing is looked up or sent before the first call."""
+
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        endpoint_url: str | None,
+        region: str | None,
+        profile: str | None,
+        connections: int,
+        patience: Patience,
+    ) -> None:
+        self._bucket = bucket
+        self._asked = (endpoint_url, region, profile)
+        self._connections = connections
+        self._patience = patience
+        self._gate = Gate(connections)
+        self._lock = threading.Lock()
+        self._line: _Line | None = None
+
+    def list_objects(self, query: dict[str, bytes], place: str) -> Answer:
+        """Return a whole ListObjectsV2 answer; ``place`` names what is listed in errors."""
+        # Sorted and percent-quoted: the form that SigV4 signs.
+        pairs = sorted({"list-type": b"2", "encoding-type": b"url", **query}.items())
+        target = "?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs)
+        return self._get(_Question(target, f"list {place}", listing=True))
+
+    def get_object(self, key: bytes, place: str) -> Answer:
+        """Return an object's content; ``place`` names it in errors."""
+        return self._get(_Question("/" + quote(key, safe="/"), f"read {place}", listing=False))
+
+    @property
+    def where(self) -> str:
+        """Return the endpoint as it may be shown."""
+        return self._open().endpoint.origin
+
+    def _open(self) -> _Line:
+        with self._lock:
+            if self._line is None:
+                self._line = self._opened()
+            return self._line
+
+    def _opened(self) -> _Line:
+        endpoint_url, region, profile = self._asked
+        session = botocore.session.Session(profile=profile)
+        try:
+            endpoint = resolve(session, self._bucket, endpoint_url=endpoint_url, region=region)
+            bundle = session.get_config_variable("ca_bundle")
+            credentials = session.get_credentials()
+        except (BotoCoreError, ValueError) as error:
+            raise LakeUnreachableError(
+                f"cannot find out how to reach s3://{self._bucket}: {error}. "
+                "Check s3.profile, s3.region and s3.endpoint_url."
+            ) from error
+        if credentials is None:
+            raise AccessDeniedError(
+                f"no AWS credentials found for s3://{self._bucket}. Set AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, or s3.profile, or give this host a role."
+            )
+        return _Line(endpoint, credentials, endpoint.pool(bundle, self._connections, self._patience))
+
+    def _get(self, question: _Question) -> Answer:
+        line, patience = self._open(), self._patience
+        deadline = time.monotonic() + patience.deadline_s
+        attempt = 1
+        while True:
+            try:
+                return self._paced(line, question, attempt, deadline)
+            except PassingError as error:
+                wait_s = patience.wait_s(attempt)
+                if attempt >= patience.attempts or time.monotonic() + wait_s > deadline:
+                    raise error.last(
+                        f"cannot {question.action} at {line.endpoint.origin}: {error}, {attempt} times. "
+                        "Nothing is concluded about its keys; check the server and the network, run again."
+                    ) from error
+            time.sleep(wait_s)
+            attempt += 1
+
+    def _paced(self, line: _Line, question: _Question, attempt: int, deadline: float) -> Answer:
+        entered = self._gate.enter(deadline - time.monotonic())
+        if entered is None:
+            raise PassingError("the server's slowness left no place to ask in time", LakeUnreachableError)
+        throttled = False
+        try:
+            return self._once(line, question, attempt)
+        except PassingError as error:
+            throttled = error.throttled
+            raise
+        finally:
+            self._gate.leave(entered, throttled=throttled)
+
+    def _once(self, line: _Line, question: _Question, attempt: int) -> Answer:
+        path = line.endpoint.path + question.target
+        limit = _LISTING_MAX_BYTES if question.listing else _OBJECT_MAX_BYTES
+        cannot = f"cannot {question.action} at {line.endpoint.origin}"
+        try:
+            response = line.pool.urlopen(
+                "GET",
+                path,
+                headers=self._signed(line, path),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            body = response.read(limit + 1, decode_content=False)
+            response.release_conn()
+        except urllib3.exceptions.SSLError as error:
+            raise LakeUnreachableError(
+                f"{cannot}: TLS failed. Check s3.endpoint_url's scheme and certificate, and AWS_CA_BUNDLE."
+            ) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise PassingError(f"got no whole answer ({type(error).__name__})", LakeUnreachableError) from error
+        if len(body) > limit:
+            response.close()
+            raise LakeError(f"{cannot}: the answer exceeds {limit} bytes, more than is read at once.")
+        headers = response.headers
+        if response.status != 200:
+            raise _refused(response.status, body, headers.get("x-amz-bucket-region", ""), cannot)
+        if question.listing and not body.rstrip().endswith(_LISTING_END):
+            # A 200 may carry an error, or a part of a listing.
+            if b"<Error>" in body[:1000]:
+                raise _refused(200, body, "", cannot)
+            raise PassingError("the answer does not end as a listing does", ListingInvalidError)
+        return Answer(body, attempt, headers.get("server", ""), headers.get("date", ""))
+
+    def _signed(self, line: _Line, path: str) -> dict[str, str]:
+        request = AWSRequest("GET", line.endpoint.origin + path)
+        try:
+            # Frozen for each request: botocore renews what expires, and key and token stay a pair.
+            frozen = line.credentials.get_frozen_credentials()
+            S3SigV4Auth(frozen, "s3", line.endpoint.region).add_auth(request)
+        except BotoCoreError as error:
+            raise AccessDeniedError(
+                f"AWS credentials for s3://{self._bucket} cannot be renewed ({type(error).__name__}). "
+                "Check s3.profile, or sign in again."
+            ) from error
+        return dict(request.headers.items())
+
+
+def _refused(status: int, body: bytes, region: str, cannot: str) -> Exception:
+    # Only an error's code is shown: its message may hold access keys and signatures.
+    code = _ERROR_CODE.search(body[:10_000])
+    return refusal(status, code[1].decode() if code else "", region, cannot)

@@ -1,0 +1,99 @@
+"""The texts of one page as Arrow columns: gathered from its bytes, URL-decoded, read as numbers and times."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_Places = npt.NDArray[np.int64]
+
+#: The value of each hexadecimal digit by its byte; 255 for every other byte.
+_HEX = np.full(256, 255, np.uint8)
+_HEX[list(b"0123456789")] = range(10)
+_HEX[list(b"abcdef")] = range(10, 16)
+_HEX[list(b"ABCDEF")] = range(10, 16)
+
+
+class PageError(Exception):
+    """Raised when an answer is no listing, or one that contradicts itself; the message says how."""
+
+
+def gathered(body: bytes, starts: _Places, stops: _Places) -> pa.LargeBinaryArray:
+    """Return the bytes of ``body`` between ascending, disjoint ``starts`` and ``stops``, in fresh buffers."""
+    return _between(body, starts, stops, pa.large_binary())
+
+
+def texts(body: bytes, starts: _Places, stops: _Places) -> pa.LargeStringArray:
+    """Return the same as ``gathered`` as text; only for what a cast reads next (UTF-8 is not checked)."""
+    return _between(body, starts, stops, pa.large_string())
+
+
+def _between(body: bytes | pa.Buffer, starts: _Places, stops: _Places, kind: pa.DataType) -> pa.Array:
+    # Arrow offsets are shared by neighbours: the wanted texts are the even ones, the bytes between the odd.
+    offsets = np.empty(2 * len(starts) + 1, np.int64)
+    offsets[:-1:2], offsets[1::2], offsets[-1] = starts, stops, stops[-1] if len(stops) else 0
+    around = pa.Array.from_buffers(kind, len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(body)])
+    return around.take(pa.array(np.arange(0, len(offsets) - 1, 2)))
+
+
+def decoded(column: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
+    """Return URL-decoded texts (``+`` is a space); raise ``PageError`` on a broken escape."""
+    data, offsets = _buffers(column)
+    escapes = np.flatnonzero(data == ord("%"))
+    spaces = data == ord("+")
+    if not len(escapes) and not spaces.any():
+        return column
+    data = np.where(spaces, np.uint8(ord(" ")), data)
+    # An escape must end inside its own text: the first offset above it is that text's end.
+    ends = offsets[np.searchsorted(offsets, escapes, side="right")]
+    if (escapes + 2 >= ends).any():
+        raise PageError("a key ends inside a %-escape")
+    high, low = _HEX[data[escapes + 1]], _HEX[data[escapes + 2]]
+    if (high == 255).any() or (low == 255).any():
+        raise PageError("a key holds a % that is not an escape, though the answer says EncodingType url")
+    data[escapes] = high * 16 + low
+    keep = np.ones(len(data), bool)
+    keep[escapes + 1] = keep[escapes + 2] = False
+    offsets = offsets - 2 * np.searchsorted(escapes, offsets, side="left")
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data[keep])]
+    return pa.Array.from_buffers(pa.large_binary(), len(column), buffers)
+
+
+def shortened(column: pa.LargeBinaryArray, width: int) -> pa.LargeBinaryArray:
+    """Return texts without their first ``width`` bytes; each text must be at least that long."""
+    if not width or not len(column):
+        return column
+    offsets = _buffers(column)[1]
+    data = column.buffers()[2]
+    return _between(data, offsets[:-1] + width, offsets[1:], pa.large_binary())
+
+
+def _buffers(column: pa.LargeBinaryArray) -> tuple[npt.NDArray[np.uint8], _Places]:
+    _, offsets, data = column.buffers()
+    places = np.frombuffer(offsets, np.int64, len(column) + 1, 8 * column.offset) if offsets else np.zeros(1, int)
+    return np.frombuffer(data or b"", np.uint8)[: places[-1]], places
+
+
+def integers(column: pa.LargeStringArray) -> pa.Int64Array:
+    """Return sizes in bytes; raise ``PageError`` on anything but decimal digits."""
+    try:
+        sizes = column.cast(pa.int64())
+    except pa.ArrowInvalid as error:
+        raise PageError(f"a Size is no number: {error}") from error
+    if len(sizes) and pc.min(sizes).as_py() < 0:
+        raise PageError("a Size is negative")
+    return sizes
+
+
+def instants(column: pa.LargeStringArray) -> pa.TimestampArray:
+    """Return ISO 8601 times as UTC milliseconds, finer parts cut off; raise ``PageError`` on others."""
+    try:
+        return column.cast(pa.timestamp("ms", "UTC"))
+    except pa.ArrowInvalid:
+        pass
+    try:
+        return column.cast(pa.timestamp("ns", "UTC")).cast(pa.timestamp("ms", "UTC"), safe=False)
+    except pa.ArrowInvalid as error:
+        raise PageError(f"a LastModified is no ISO 8601 time: {error}") from error

@@ -1,0 +1,227 @@
+"""The expected keys of one expectation as ordinals ``0..size-1``: encode, decode, due, live, partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from recon.core.axis import Axis
+from recon.core.binding import BoundType, Expectation, due_at, live
+from recon.core.block import CHUNK, Block, Ordinals, bitmap
+from recon.core.inventory import Waiver
+from recon.core.moments import Instants
+from recon.core.partitions import Partitions
+from recon.core.segment import Mask
+from recon.core.text_table import Codes
+from recon.errors import DomainTooLargeError
+from recon.model import Kind
+
+#: The default of ``max_expected_keys``: above it a data type is refused before anything is expanded.
+MAX_EXPECTED_KEYS = 500_000_000
+_NEVER = np.datetime64("NaT", "s")
+
+
+class Domain:
+    """One group of patterns that are judged together, laid end to end as one run of ordinals.
+
+    Exact: one ordinal per expected key (``shadowed`` ordinals repeat a key of an earlier pattern and are
+    expected nowhere). Counted and any: one ordinal per combination of the enumerated values.
+    """
+
+    def __init__(
+        self, bound: BoundType, expectation: Expectation, *, max_expected_keys: int = MAX_EXPECTED_KEYS
+    ) -> None:
+        """Lay out the blocks; raise ``DomainTooLargeError`` or ``ConfigError`` naming the line."""
+        self.dataset = bound.dataset
+        self.expectation = expectation
+        self.kind = expectation.kind
+        independent = [pattern.axes for pattern in expectation.patterns if pattern.spans is None]
+        self._refuse_above(max_expected_keys, sum(_extent(axes) for axes in independent))
+        self.blocks = [Block(pattern) for pattern in expectation.patterns]
+        self.bases = np.concatenate([[0], np.cumsum([block.size for block in self.blocks])]).astype(np.int64)
+        self.size = int(self.bases[-1])
+        self._refuse_above(max_expected_keys, self.size)
+        self.partitions = Partitions()
+        for block in self.blocks:
+            explicit = self.kind is not Kind.EXACT or self.dataset.partition or block.pattern.spec.partition
+            self.partitions.add(block, expectation.partition, coarse=not explicit)
+        self.shadowed = self._shadowed() if self.kind is Kind.EXACT else BitMap()
+
+    @property
+    def name(self) -> str:
+        """Return ``source.data_type``."""
+        return self.dataset.name
+
+    @property
+    def expected(self) -> BitMap:
+        """Return every expected ordinal."""
+        return BitMap(range(self.size)) - self.shadowed
+
+    # -- keys -----------------------------------------------------------------------------------------
+
+    def encode(self, keys: pl.Series) -> Ordinals:
+        """Return the ordinal of each key (String), -1 where no pattern claims it; the first pattern wins."""
+        found = np.full(len(keys), -1, dtype=np.int64)
+        for base, block in zip(self.bases, self.blocks, strict=False):
+            ordinals = block.encode(keys)
+            found = np.where((found < 0) & (ordinals >= 0), ordinals + base, found)
+        return found
+
+    def decode(self, ordinals: Ordinals) -> pl.Series:
+        """Return the key of each ordinal (String), in the order given."""
+        return self._gather(ordinals, lambda block, own: block.decode(own))
+
+    def prefixes(self, ordinals: Ordinals) -> pl.Series:
+        """Return the narrowest prefix (String) under which each ordinal's objects lie."""
+        return self._gather(ordinals, lambda block, own: block.decode(own, stop_at_wildcard=True))
+
+    def items(self, ordinals: Ordinals) -> list[dict[str, Any]]:
+        """Return the placeholders' raw values of each ordinal, for task bodies."""
+        items: list[dict[str, Any]] = [{} for _ in range(len(ordinals))]
+        for rows, block, own in self.by_block(ordinals):
+            for number, axis in enumerate(block.axes):
+                index = block.index(own, number)
+                for field in block.pattern.template.names:
+                    if field in axis.fields:
+                        values = axis.values(field).gather(index).to_list()
+                        for row, value in zip(rows, values, strict=True):
+                            items[row][field] = value
+        return items
+
+    def pattern_texts(self, ordinals: Ordinals) -> list[str]:
+        """Return the declared pattern of each ordinal."""
+        place = np.searchsorted(self.bases, ordinals, side="right") - 1
+        return [self.blocks[int(number)].pattern.spec.text for number in place]
+
+    # -- time -----------------------------------------------------------------------------------------
+
+    def due_at(self, ordinals: Ordinals) -> Instants:
+        """Return when each ordinal is due (datetime64[s] UTC; NaT: always)."""
+        found = np.full(len(ordinals), _NEVER, dtype="datetime64[s]")
+        for rows, block, own in self.by_block(ordinals):
+            decided = due_at(block.pattern)
+            if decided is not None:
+                axis, instants = decided
+                found[rows] = instants[block.index(own, axis)]
+        return found
+
+    def not_due(self, now: np.datetime64) -> BitMap:
+        """Return the ordinals that are due after ``now``."""
+        found = BitMap()
+        for base, block in zip(self.bases, self.blocks, strict=False):
+            decided = due_at(block.pattern)
+            if decided is None:
+                continue
+            axis, instants = decided
+            later = instants > now
+            if later.any():
+                found |= _shifted(block.where(axis, later), int(base))
+        return found - self.shadowed
+
+    def live(self, ordinals: Ordinals, now: np.datetime64) -> Mask:
+        """Tell which ordinals lie in a live partition, where freshness applies."""
+        found = np.ones(len(ordinals), dtype=np.bool_)
+        if self.dataset.freshness_applies_to_all:
+            return found
+        for rows, block, own in self.by_block(ordinals):
+            decided = live(block.pattern, now)
+            if decided is not None:
+                axis, mask = decided
+                found[rows] = mask[block.index(own, axis)]
+        return found
+
+    # -- sets -----------------------------------------------------------------------------------------
+
+    def waived(self, waiver: Waiver) -> BitMap:
+        """Return the ordinals that a waiver names (by key, or by the values of fields)."""
+        if waiver.key is not None:
+            ordinals = self.encode(pl.Series([waiver.key]))
+            return bitmap(ordinals[ordinals >= 0])
+        if (waiver.source or self.dataset.source) != self.dataset.source:
+            return BitMap()
+        if (waiver.data_type or self.dataset.data_type) != self.dataset.data_type:
+            return BitMap()
+        found = BitMap()
+        for base, block in zip(self.bases, self.blocks, strict=False):
+            found |= _shifted(_matching(block, waiver.fields), int(base))
+        return found - self.shadowed
+
+    def partition(self, ordinals: Ordinals) -> Codes:
+        """Return the partition number of each ordinal (into ``partitions.labels``)."""
+        found = np.zeros(len(ordinals), dtype=np.int64)
+        for rows, block, own in self.by_block(ordinals):
+            found[rows] = self.partitions.of(self.blocks.index(block), own)
+        return found
+
+    def by_block(self, ordinals: Ordinals) -> Iterator[tuple[NDArray[np.int64], Block, Ordinals]]:
+        """Yield (rows, block, the block's own ordinals) for each block that occurs."""
+        if len(self.blocks) == 1:
+            yield np.arange(len(ordinals)), self.blocks[0], ordinals
+            return
+        place = np.searchsorted(self.bases, ordinals, side="right") - 1
+        for number, block in enumerate(self.blocks):
+            rows = np.flatnonzero(place == number)
+            if len(rows):
+                yield rows, block, ordinals[rows] - self.bases[number]
+
+    def _refuse_above(self, limit: int, expected: int) -> None:
+        if expected > limit:
+            raise DomainTooLargeError(
+                f"{self.dataset.where}: {self.name} would expect {expected:,} keys, over max_expected_keys "
+                f"({limit:,}). Narrow a dimension, use a catalog (for_each), or leave one placeholder "
+                "without a dimension and give a number instead.",
+            )
+
+    def _gather(self, ordinals: Ordinals, text: Callable[[Block, Ordinals], pl.Series]) -> pl.Series:
+        if len(self.blocks) == 1:
+            return text(self.blocks[0], ordinals)
+        parts = [(rows, text(block, own)) for rows, block, own in self.by_block(ordinals)]
+        if not parts:
+            return pl.Series([], dtype=pl.String)
+        order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+        return pl.concat([texts for _, texts in parts]).gather(order)
+
+    def _shadowed(self) -> BitMap:
+        shadowed = BitMap()
+        for number, block in enumerate(self.blocks):
+            earlier = [other for other in self.blocks[:number] if _may_share(other, block)]
+            for start in range(0, block.size if earlier else 0, CHUNK):
+                own = np.arange(start, min(start + CHUNK, block.size), dtype=np.int64)
+                keys = block.decode(own)
+                for other in earlier:
+                    shadowed |= bitmap(own[other.encode(keys) >= 0] + self.bases[number])
+        return shadowed
+
+
+def _matching(block: Block, fields: Sequence[tuple[str, str]]) -> BitMap:
+    found = BitMap(range(block.size))
+    for field, value in fields:
+        owner = next((n for n, axis in enumerate(block.axes) if field in axis.fields), None)
+        if owner is None:
+            return BitMap()
+        mask = (block.axes[owner].texts(field) == value).to_numpy()
+        found &= block.where(owner, mask)
+    return found
+
+
+def _may_share(left: Block, right: Block) -> bool:
+    if len(left.segments) != len(right.segments):
+        return False
+    pairs = zip(left.segments, right.segments, strict=True)
+    return all(a.literal is None or b.literal is None or a.literal == b.literal for a, b in pairs)
+
+
+def _shifted(bits: BitMap, by: int) -> BitMap:
+    return bits.shift(by) if by else bits
+
+
+def _extent(axes: Sequence[Axis]) -> int:
+    size = 1
+    for axis in axes:
+        size *= axis.size
+    return size

@@ -1,0 +1,74 @@
+"""Every error recon raises on purpose: one root, and each class says when it is raised."""
+
+from __future__ import annotations
+
+
+class ReconError(Exception):
+    """The root: a message for people (what, where, expected, next step) and an exit code."""
+
+    exit_code = 1
+
+
+class ConfigError(ReconError):
+    """Raised when the inventory, recon.yaml, the environment or a flag cannot be used as it stands.
+
+    ``problems`` holds every problem found, one line each (``file:line:column: message``).
+    """
+
+    exit_code = 2
+
+    def __init__(self, problems: list[str] | str) -> None:
+        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class NotYetAvailableError(ReconError):
+    """Raised when a command or key of the public contract belongs to a later release."""
+
+    exit_code = 2
+
+
+class LakeError(ReconError):
+    """Raised when the lake could not be looked at. It proves nothing about any key."""
+
+
+class LakeUnreachableError(LakeError):
+    """Raised when the lake's server or folder does not answer, or answers for another bucket."""
+
+
+class AccessDeniedError(LakeError):
+    """Raised when the lake refuses a listing (403) or an object; retrying cannot help."""
+
+
+class ListingInvalidError(LakeError):
+    """Raised when a listing contradicts itself: truncated, miscounted, or with a repeated token."""
+
+
+class ListingOrderError(ListingInvalidError):
+    """Raised when keys do not ascend or leave the asked range: the backend must not be range-split."""
+
+
+class CatalogError(ReconError):
+    """Raised when a catalog cannot be read, or lacks what a pattern needs from it."""
+
+
+class StateError(ReconError):
+    """Raised when the state store cannot be read or written, or holds something unreadable."""
+
+
+class BrokerError(ReconError):
+    """Raised when Redis does not answer, refuses a write, or is configured to lose data."""
+
+
+class CycleLockedError(ReconError):
+    """Raised when another cycle holds the lock of this lake."""
+
+    exit_code = 5
+
+
+class CycleFencedError(ReconError):
+    """Raised when a cycle that lost its lock tries to publish; a newer cycle owns the queues."""
+
+
+class DomainTooLargeError(ConfigError):
+    """Raised when a data type would enumerate more keys than ``max_expected_keys``."""

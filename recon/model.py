@@ -1,0 +1,135 @@
+"""The nouns that cross floors: frozen, slotted values with no behaviour of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+
+class Priority(IntEnum):
+    """How urgent a gap is; lower is more urgent, as the queues are popped."""
+
+    CRITICAL = 0
+    HIGH = 1
+    MEDIUM = 2
+    LOW = 3
+
+    @property
+    def label(self) -> str:
+        """Return the lower-case word used in queues, JSON and the CLI."""
+        return self.name.lower()
+
+
+class Verdict(StrEnum):
+    """What is known of one expected key in one cycle; each key has exactly one."""
+
+    OK = "ok"
+    STALE = "stale"
+    SMALL = "small"
+    MISSING = "missing"
+    NOT_DUE = "not_due"
+    KNOWN_ABSENT = "known_absent"
+    UNKNOWN = "unknown"
+
+
+class Reason(StrEnum):
+    """Why a gap is a gap."""
+
+    MISSING = "missing"
+    STALE = "stale"
+    SMALL = "small"
+    INCOMPLETE = "incomplete"
+
+
+class Kind(StrEnum):
+    """How an expectation can be judged: key by key, by a number, or only by presence."""
+
+    EXACT = "exact"
+    COUNTED = "counted"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """The keys with ``prefix``, above ``start_after`` (exclusive), up to ``end`` (inclusive; None: open).
+
+    All three are raw UTF-8 bytes relative to the lake's root, compared as bytes.
+    """
+
+    prefix: bytes
+    start_after: bytes = b""
+    end: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One unit of scanning: a Celery task lists all its ranges and reports one sketch."""
+
+    id: str
+    ranges: tuple[KeyRange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScrapeTask:
+    """One unit of work for a scraper: up to ``batch_size`` keys of one data type, partition and reason.
+
+    ``id`` is content-derived (32 hex digits). ``body`` is the wire form (ASCII JSON, ``"id"`` first),
+    deterministic per gap revision.
+    """
+
+    id: str
+    priority: Priority
+    source: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OutstandingTask:
+    """A task that the queue holds as published and not settled.
+
+    ``ready`` tells that its body is still in a queue list; otherwise a consumer popped it, and
+    ``gone_at`` is the instant that was first noticed (None: not noticed yet).
+    """
+
+    id: str
+    priority: Priority
+    source: str
+    body: bytes
+    ready: bool
+    gone_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should know that does not stop the cycle; ``where`` is file:line:column or ''."""
+
+    message: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishCounts:
+    """What one publication did, by outcome."""
+
+    published: int = 0
+    duplicate: int = 0
+    moved: int = 0
+    suppressed: int = 0
+    deferred: int = 0
+    unproven: int = 0
+    withdrawn: int = 0
+    revised: int = 0
+    repaired: int = 0
+    held: int = 0
+    dead: int = 0
+    outstanding: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CycleReport:
+    """What one finished cycle found and did: the object behind ``recon run --json``."""
+
+    cycle_id: str
+    document: dict[str, Any] = field(default_factory=dict)

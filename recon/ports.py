@@ -1,0 +1,224 @@
+"""What the cycle needs from the outside, as small Protocols with their promises in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from recon.model import KeyRange, OutstandingTask, Priority, ScrapeTask
+
+#: Columns of every batch a lister yields. Keys are raw bytes (UTF-8 on S3), relative to the lake's root.
+LISTING_SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.large_binary(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("mtime", pa.timestamp("ms", tz="UTC"), nullable=False),
+    ],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of the lake: a batch (``LISTING_SCHEMA``) and the requests it took (retries included)."""
+
+    batch: pa.RecordBatch
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """One level below a prefix: the child prefixes (ending in ``/``) and the keys directly under it."""
+
+    prefixes: tuple[bytes, ...]
+    keys: int
+    requests: int
+
+
+class Lister(Protocol):
+    """Looks at the lake.
+
+    - A range that ends without an error was seen whole; any doubt raises a ``LakeError``.
+    - Keys ascend strictly in byte order within a range and lie inside it (unless ``ordered`` is False).
+    - Keys are byte-exact. Safe to call from many threads at once.
+    """
+
+    def pages(self, span: KeyRange, *, ordered: bool = True) -> Iterator[Page]:
+        """Yield the objects of ``span``; raise ``LakeError`` where it cannot be seen whole and right."""
+        ...
+
+    def folders(self, prefix: bytes) -> Folders:
+        """Return one delimiter level below ``prefix``."""
+        ...
+
+    def read(self, key: bytes) -> bytes:
+        """Return one object's content (a catalog kept in the lake)."""
+        ...
+
+
+class StateStore(Protocol):
+    """Keeps small files by name (``/``-separated, relative).
+
+    - ``put`` is atomic: a reader sees the old content, or the new one, never a part.
+    - A name that was never put reads as None.
+    """
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write ``content`` whole under ``name``, replacing what was there."""
+        ...
+
+    def get(self, name: str) -> bytes | None:
+        """Return the content of ``name``, or None."""
+        ...
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the names that start with ``prefix``, sorted."""
+        ...
+
+    def delete(self, prefix: str) -> None:
+        """Delete every name that starts with ``prefix``."""
+        ...
+
+
+class TaskQueue(Protocol):
+    """The scrapers' priority queues.
+
+    - Each call is atomic per task and idempotent: repeating it changes nothing.
+    - A task is in one list at most, once; caps bound what is outstanding, never what is wanted.
+    - Every write is refused (``CycleFencedError``) when a newer cycle than ``fence`` has begun.
+    - What others push on the lists is neither touched nor counted.
+    - A failure is a ``BrokerError``; what a call had not reached by then is as it was.
+    """
+
+    def claim_lake(self) -> None:
+        """Name this lake as the owner of the queues; raise ``BrokerError`` when another lake owns them."""
+        ...
+
+    def outstanding(self, lake: str) -> list[OutstandingTask]:
+        """Return this lake's published, unsettled tasks."""
+        ...
+
+    def publish(self, tasks: Sequence[ScrapeTask], *, fence: int) -> dict[str, str]:
+        """Publish tasks; return id -> outcome: new, duplicate, moved, repaired, deferred (cap) or dead."""
+        ...
+
+    def revise(self, tasks: Sequence[ScrapeTask], *, fence: int) -> dict[str, str]:
+        """Replace the bodies of ready tasks in place (the level stays); return id -> revised or gone."""
+        ...
+
+    def withdraw(self, ids: Sequence[str], *, fence: int) -> dict[str, str]:
+        """Take tasks out; return id -> withdrawn or unknown."""
+        ...
+
+    def notice_gone(self, ids: Sequence[str], *, fence: int) -> None:
+        """Remember when each popped task was first noticed gone from its list.
+
+        Also mends the books (a mark on a task that is back, a second copy, a record without its body):
+        call it once in every complete cycle, with no ids too.
+        """
+        ...
+
+    def republish(self, ids: Sequence[str], *, fence: int) -> dict[str, str]:
+        """Put popped tasks that nothing filled back into their lists; return id -> outcome.
+
+        ``published``; ``waiting`` while it is in a list, or was noticed gone less than the visibility ago;
+        ``unknown`` when it is not outstanding.
+        """
+        ...
+
+    def depths(self) -> dict[Priority, int]:
+        """Return the length of each queue list."""
+        ...
+
+
+class Broker(Protocol):
+    """Speaks to Redis for the adapters that keep their keys there.
+
+    - Every failure arrives as a ``BrokerError`` that says the next step; a script's refusal of an old fence
+      as ``CycleFencedError``.
+    - Replies are raw: bytes, int, None, and lists (or dicts) of them. Safe to call from many threads.
+    """
+
+    def run(self, script: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
+        """Run one Lua script of ``recon/adapters/lua`` by its name, as one atomic step."""
+        ...
+
+    def command(self, *parts: str | bytes | int) -> Any:
+        """Run one Redis command."""
+        ...
+
+
+class Ledger(Protocol):
+    """The truth about one cycle's progress, beside the chord; every operation is idempotent.
+
+    ``acquire`` raises ``CycleLockedError`` while another cycle holds the lock; the fence it returns grows
+    with every cycle, and stays the same for one cycle. A cycle that a newer one overtook, or that has
+    finished, gets ``CycleFencedError``.
+    """
+
+    def acquire(self, cycle_id: str) -> int:
+        """Take the cycle lock; return the fence."""
+        ...
+
+    def hold(self, cycle_id: str) -> AbstractContextManager[None]:
+        """Renew the lock in the background, each third of its time to live, while the block runs."""
+        ...
+
+    def release(self, cycle_id: str) -> None:
+        """Give the lock back if this cycle still holds it."""
+        ...
+
+    def open(self, cycle_id: str, shard_ids: Sequence[str], now: datetime) -> None:
+        """Register the shards that must report before the cycle can finish."""
+        ...
+
+    def dispatched(self, cycle_id: str, shard_ids: Sequence[str]) -> None:
+        """Remember that these shards were sent out (again) just now; ``open`` counts as the first time."""
+        ...
+
+    def overdue(self, cycle_id: str, deadline_s: float) -> list[str]:
+        """Return the shards that have not reported and were last sent out longer than ``deadline_s`` ago."""
+        ...
+
+    def done(self, cycle_id: str, shard_id: str, ref: str) -> int:
+        """Record a shard's result (the first writer wins); return how many remain.
+
+        Raises ``BrokerError`` when the ledger of this cycle is gone: 0 would mean that it is complete.
+        """
+        ...
+
+    def refs(self, cycle_id: str) -> dict[str, str]:
+        """Return shard id -> ref of every shard that has reported."""
+        ...
+
+    def remaining(self, cycle_id: str) -> list[str]:
+        """Return the shards that have not reported."""
+        ...
+
+    def finish(self, cycle_id: str, holder: str, lease_s: float) -> bool:
+        """Take the final step with a lease; False while another holder's lease runs, or when it is done."""
+        ...
+
+    def finished(self, cycle_id: str) -> None:
+        """Mark the cycle as finished for good."""
+        ...
+
+    def current(self) -> str | None:
+        """Return the id of the cycle that holds the lock, if any."""
+        ...
+
+    def open_cycles(self) -> list[str]:
+        """Return the cycles that were opened and have not finished, oldest first."""
+        ...
+
+    def take_slot(self, slot: int) -> bool:
+        """Take the interval number ``slot``; True for one caller only, so that two beats yield one cycle."""
+        ...
+
+    def record_overlap(self) -> None:
+        """Count a firing that was skipped because a cycle was still running (``skipped_overlap``)."""
+        ...
