@@ -13,11 +13,11 @@ import pyarrow as pa
 from recon.model import KeyRange, OutstandingTask, Priority, ScrapeTask
 
 #: Columns of every batch a lister yields. Keys are raw bytes (UTF-8 on S3), relative to the lake's root.
-LISTING_SCHEMA = pa.schema(
+LISTING_SCHEMA: pa.Schema = pa.schema(
     [
-        pa.field("key", pa.large_binary(), nullable=False),
-        pa.field("size", pa.int64(), nullable=False),
-        pa.field("mtime", pa.timestamp("ms", tz="UTC"), nullable=False),
+        pa.field("key", pa.large_binary()),
+        pa.field("size", pa.int64()),
+        pa.field("mtime", pa.timestamp("ms", tz="UTC")),
     ],
 )
 
@@ -212,7 +212,7 @@ class Ledger(Protocol):
         ...
 
     def open_cycles(self) -> list[str]:
-        """Return the cycles that were opened and have not finished, oldest first."""
+        """Return the cycles that were opened and have not finished, the longest silent first."""
         ...
 
     def take_slot(self, slot: int) -> bool:

@@ -138,9 +138,9 @@ def described(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):
-        return "a mapping"
+        return "a mapping" if value else "an empty mapping"
     if isinstance(value, (list, tuple)):
-        return "a list"
+        return "a list" if value else "an empty list"
     shown = str(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}…"
 
@@ -231,9 +231,9 @@ _EXPECTED = {
     "tuple_type": "a list",
     "dict_type": "a mapping (lines of `key: value`)",
     "model_type": "a mapping (lines of `key: value`)",
-    "greater_than": "a number above {gt}",
-    "greater_than_equal": "a number of at least {ge}",
-    "less_than_equal": "a number of at most {le}",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "less_than_equal": "a number of at most {le:g}",
     "string_too_short": "text that is not empty",
     "too_short": "at least {min_length} item(s)",
     "literal_error": "one of {expected}",

@@ -29,7 +29,10 @@ MINIMUM_VERSION = (6, 2)
 
 #: What the server's refusal holds -> what to do. The first that fits wins.
 NEXT_STEPS = (
-    ("OTHERLAKE", "set another queues.prefix for this lake, or withdraw that lake's tasks and delete <prefix>:q:lake"),
+    (
+        "OTHERLAKE",
+        "set another queues.prefix for this lake, or withdraw that lake's tasks and delete <prefix>:q:lake",
+    ),
     ("OOM", "give Redis more memory (maxmemory) or drain the queues; nothing of this call was written"),
     ("READONLY", "point the broker URL at the primary: this server is a replica"),
     ("MISCONF", "Redis cannot write to its disk; free space there, then see its log"),
@@ -89,7 +92,9 @@ class RedisBroker:
         found = str(info.get("redis_version", "0"))
         problems = []
         if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < MINIMUM_VERSION:
-            problems.append(f"Redis {found} is too old: 6.2 or newer is needed. Upgrade it, or unset the broker.")
+            problems.append(
+                f"Redis {found} is too old: 6.2 or newer is needed. Upgrade it, or unset the broker."
+            )
         policy = info.get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
             problems.append(
@@ -100,7 +105,9 @@ class RedisBroker:
                 "appendonly is off: a restart of Redis loses every queue silently. Set it to yes.",
             )
         if info.get("role") not in (None, "master"):
-            problems.append("this server is a replica: it takes no writes. Point the broker URL at the primary.")
+            problems.append(
+                "this server is a replica: it takes no writes. Point the broker URL at the primary."
+            )
         return problems
 
     def close(self) -> None:

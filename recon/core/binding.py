@@ -3,86 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
-from recon.core.dimensions import Axis
-from recon.core.inventory import CatalogSpec, Dataset, Inventory, PatternSpec
-from recon.core.pattern import Template
-from recon.model import Kind, Notice
+from recon.core.advice import note_description, note_ended_seasons, note_idle_except, note_wildcards
+from recon.core.bound import Binding, BoundPattern, BoundType, Expectation, LifeSpans
+from recon.core.bound_pattern import bound_pattern
+from recon.core.catalog import Catalog
+from recon.core.due import due_at, live
+from recon.core.enumeration import Enumeration, literal_segments
+from recon.core.findings import Findings
+from recon.core.invalid import InvalidValueError, did_you_mean
+from recon.core.inventory import Dataset, Inventory
+from recon.core.kinds import Judge
+from recon.core.overlap import note_overlaps
 
-
-@dataclass(frozen=True, eq=False)
-class Catalog:
-    """A loaded catalog: every column as String (empty text where the file had none), rows in file order."""
-
-    spec: CatalogSpec
-    frame: pl.DataFrame
-
-
-@dataclass(frozen=True, eq=False)
-class LifeSpans:
-    """For a catalog with life spans: row ``i`` is expected only for the indices
-    ``first[i] .. first[i] + count[i] - 1`` of the axis ``steps`` (its intervals ascend)."""
-
-    rows: str
-    steps: str
-    first: NDArray[np.int64]
-    count: NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class BoundPattern:
-    """One pattern with its enumerated axes, in order of first appearance, and its wildcards' names.
-
-    Every placeholder of ``template`` is a field of exactly one axis, or a wildcard.
-    """
-
-    spec: PatternSpec
-    template: Template
-    axes: tuple[Axis, ...]
-    wildcards: tuple[str, ...]
-    spans: LifeSpans | None
-    min_size_bytes: int
-    freshness_s: float | None
-    due_after_s: float
-    required: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Expectation:
-    """The patterns of one data type that are judged together: one group of coverage rows.
-
-    ``partition`` names fields (a catalog's column, a dimension, ``season`` …), possibly none.
-    ``expected`` is the number wanted per partition (counted only).
-    """
-
-    kind: Kind
-    patterns: tuple[BoundPattern, ...]
-    partition: tuple[str, ...]
-    expected: int | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class BoundType:
-    """A data type as this cycle judges it. ``skipped`` says why it cannot be judged at all (no catalog)."""
-
-    dataset: Dataset
-    expectations: tuple[Expectation, ...]
-    skipped: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Binding:
-    """All bound types, in inventory order, with what a person should know about them."""
-
-    types: tuple[BoundType, ...]
-    notices: tuple[Notice, ...]
+__all__ = [
+    "Binding",
+    "BoundPattern",
+    "BoundType",
+    "Catalog",
+    "Expectation",
+    "LifeSpans",
+    "bind",
+    "due_at",
+    "live",
+]
 
 
 def bind(inventory: Inventory, catalogs: Mapping[str, Catalog], now: np.datetime64) -> Binding:
-    """Return every data type bound to the axes of ``now``; raise ``ConfigError`` with every problem at once."""
-    raise NotImplementedError
+    """Return every data type bound to the axes of ``now``; raise ``ConfigError`` with every problem at once.
+
+    A data type whose catalog is declared, but missing from ``catalogs``, is skipped and says so.
+    """
+    findings = Findings()
+    enumeration = Enumeration(inventory, catalogs, now.astype("datetime64[s]"))
+    types = tuple(_bound_type(dataset, inventory, enumeration, findings) for dataset in inventory.datasets)
+    note_overlaps(types, findings)
+    findings.check()
+    note_ended_seasons(inventory, enumeration, findings)
+    return Binding(types, tuple(findings.notices))
+
+
+def _bound_type(
+    dataset: Dataset, inventory: Inventory, enumeration: Enumeration, findings: Findings
+) -> BoundType:
+    if dataset.for_each is not None and dataset.for_each not in enumeration.catalogs:
+        declared = [spec.name for spec in inventory.catalogs]
+        if dataset.for_each not in declared:
+            findings.error(
+                dataset.where,
+                f"{dataset.name}: unknown catalog '{dataset.for_each}'{did_you_mean(dataset.for_each, declared)}",
+            )
+        return BoundType(dataset, (), skipped=f"catalog '{dataset.for_each}' could not be read")
+    patterns = [bound_pattern(dataset, spec, enumeration, findings) for spec in dataset.patterns]
+    found = [pattern for pattern in patterns if pattern is not None]
+    if len(found) < len(patterns) or not found:
+        return BoundType(dataset, ())
+    note_idle_except(dataset, enumeration.left_out(dataset), findings)
+    for pattern in found:
+        note_wildcards(dataset, pattern, enumeration, findings)
+    note_description(dataset, found, findings)
+
+    def size_of(name: str) -> int | None:
+        return _size(name, dataset, found, enumeration)
+
+    catalog = enumeration.catalogs.get(dataset.for_each or "")
+    try:
+        return BoundType(dataset, Judge(dataset, catalog, size_of, findings).expectations(found))
+    except InvalidValueError as error:
+        findings.error(dataset.where, f"{dataset.name}: {error.message}")
+        return BoundType(dataset, ())
+
+
+def _size(name: str, dataset: Dataset, patterns: list[BoundPattern], enumeration: Enumeration) -> int | None:
+    """Return how many values fill ``name`` over all the data type's patterns together."""
+    texts: set[str] = set()
+    for pattern in patterns:
+        axis = enumeration.axis(dataset, name, literal_segments(pattern.template))
+        if axis is not None:
+            texts.update(axis.texts(name).to_list())
+    return len(texts) or None

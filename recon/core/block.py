@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from recon.core.binding import BoundPattern
+from recon.core.bound import BoundPattern
 from recon.core.segment import Mask, Reading, Segment
 from recon.core.tail import Tail, heads_of, tail_of
 from recon.core.text_table import Codes, text_buffers

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from recon.core.axis import Axis
-from recon.core.binding import BoundType, Expectation, due_at, live
 from recon.core.block import CHUNK, Block, Ordinals, bitmap
+from recon.core.bound import BoundType, Expectation
+from recon.core.due import due_at, live
 from recon.core.inventory import Waiver
 from recon.core.moments import Instants
 from recon.core.partitions import Partitions
@@ -173,7 +174,7 @@ class Domain:
         if expected > limit:
             raise DomainTooLargeError(
                 f"{self.dataset.where}: {self.name} would expect {expected:,} keys, over max_expected_keys "
-                f"({limit:,}). Narrow a dimension, use a catalog (for_each), or leave one placeholder "
+                f"({limit:,}). Narrow a dimension, use a catalog (for_each), or leave a placeholder "
                 "without a dimension and give a number instead.",
             )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from recon.core.inventory import Dataset, Inventory
 from recon.core.invalid import did_you_mean
+from recon.core.inventory import Dataset, Inventory
 from recon.model import Notice
 
 
@@ -69,15 +69,19 @@ def _notices(inventory: Inventory, override: SourceOverride) -> list[Notice]:
     sources = dict.fromkeys(dataset.source for dataset in inventory.datasets)
     if override.source not in sources:
         hint = did_you_mean(override.source, sources)
-        return [Notice(f"{key} has no effect: the inventory has no source {override.source!r}{hint}", override.where)]
+        return [
+            Notice(
+                f"{key} has no effect: the inventory has no source {override.source!r}{hint}", override.where
+            )
+        ]
     declared = {dataset.data_type for dataset in inventory.datasets if dataset.source == override.source}
     absent = [name for name in override.required_types if name not in declared]
     if not absent:
         return []
     return [
         Notice(
-            f"{key} requires {', '.join(absent)}, but the inventory's source {override.source!r} declares no such "
-            "data type: nothing is expected of it; declare it with its path_patterns",
+            f"{key} requires {', '.join(absent)}, but the inventory declares no such data type of "
+            f"{override.source!r}: nothing is expected of it; declare it with its path_patterns",
             override.where,
         ),
     ]

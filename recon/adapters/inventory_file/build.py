@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from recon.adapters.inventory_file.shape import (
     CatalogShape,
     InventoryShape,
     PatternShape,
-    Shape,
     SourceShape,
     TypeShape,
     WaiverShape,
 )
-from recon.core.inventory import CatalogSpec, Dataset, Inventory, PatternSpec, Waiver
 from recon.core.invalid import did_you_mean
+from recon.core.inventory import CatalogSpec, Dataset, Inventory, PatternSpec, Waiver
 from recon.errors import ConfigError
 from recon.model import Notice
-from recon.shapes import in_file_order
+from recon.shapes import Shape, in_file_order
 from recon.strict_yaml import Document
 
 _DAY_S = 86400.0
@@ -40,7 +40,10 @@ def built(shape: InventoryShape, document: Document) -> Inventory:
     if unresolved:
         raise ConfigError(unresolved)
     return Inventory(
-        dimensions=shape.dimensions,
+        dimensions=tuple(
+            replace(dimension, where=document.where(("dimensions", dimension.name), key=True))
+            for dimension in shape.dimensions
+        ),
         catalogs=tuple(_catalog(name, inner, document) for name, inner in shape.catalogs.items()),
         ignore_patterns=shape.ignore_patterns,
         datasets=tuple(
@@ -121,7 +124,7 @@ def _scraper(outer: SourceShape, inner: TypeShape, source: str, data_type: str) 
 
 
 def _expected_per(shape: PatternShape | TypeShape) -> tuple[str, int] | None:
-    return next(iter((shape.expected_per or {}).items()), None)
+    return next(iter(shape.expected_per.items()), None)
 
 
 def _pattern(shape: PatternShape, where: str) -> PatternSpec:
@@ -177,7 +180,9 @@ def _unresolved(shape: InventoryShape, document: Document) -> Iterator[str]:
             yield from _unknown_type(shape, source, name, document, ("expected_file_counts", source, name))
     for index, waiver in enumerate(shape.known_absent):
         if waiver.source is not None and waiver.data_type is not None:
-            yield from _unknown_type(shape, waiver.source, waiver.data_type, document, ("known_absent", index))
+            yield from _unknown_type(
+                shape, waiver.source, waiver.data_type, document, ("known_absent", index)
+            )
 
 
 def _unknown_type(
@@ -197,10 +202,14 @@ def _unknown_type(
 
 
 def _without_effect(shape: InventoryShape) -> tuple[str, ...]:
-    types: list[Shape] = [inner for outer in shape.expected_coverage.values() for inner in outer.data_types.values()]
+    types: list[Shape] = [
+        inner for outer in shape.expected_coverage.values() for inner in outer.data_types.values()
+    ]
     types += shape.expected_coverage.values()
     written = [name for name in _NO_EFFECT_AT_TOP if name in shape.model_fields_set]
-    written += [name for name in _NO_EFFECT_IN_TYPES if any(name in inner.model_fields_set for inner in types)]
+    written += [
+        name for name in _NO_EFFECT_IN_TYPES if any(name in inner.model_fields_set for inner in types)
+    ]
     if "required_fields" in shape.quality_requirements.model_fields_set:
         written.append("quality_requirements.required_fields")
     return tuple(sorted(written))

@@ -24,7 +24,9 @@ DIMENSION_SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
     "oneOf": [{"required": [kind]} for kind in ("seasons", "values", "integers", "every")],
     "properties": {
-        "seasons": {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "array"}, {"type": "object"}]},
+        "seasons": {
+            "anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "array"}, {"type": "object"}]
+        },
         "starts": {"type": "string", "description": "The month and day a season starts: 10-01."},
         "values": {"type": "array", "items": _TEXT, "minItems": 1},
         "integers": {**_TEXT, "description": "2004..2024, or 0..120, 123..384 step 3."},
@@ -94,7 +96,9 @@ def _days(file: Any, folder: Path) -> list[str]:
             rows = [row for row in csv.reader(stream) if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InvalidValueError(f"{file}: cannot be read: {reason}; the path starts from this file") from error
+        raise InvalidValueError(
+            f"{file}: cannot be read: {reason}; the path starts from this file"
+        ) from error
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
     column = head.index("date") if "date" in head else 0
     dates = [row[column].strip() if column < len(row) else "" for row in rows]

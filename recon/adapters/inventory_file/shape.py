@@ -6,7 +6,14 @@ import re
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -73,9 +80,13 @@ def _scraper(value: Any) -> Any:
         return text
     for name in re.findall(r"\{([^{}]*)\}", text):
         if name not in _SCRAPER_PARTS:
-            raise problem(f"unknown placeholder {{{name}}} in a scraper's name{did_you_mean(name, _SCRAPER_PARTS)}")
+            raise problem(
+                f"unknown placeholder {{{name}}} in a scraper's name{did_you_mean(name, _SCRAPER_PARTS)}"
+            )
     if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", text)):
-        raise problem(f"unbalanced braces in {text!r}; expected a name, or a template such as {{source}}_{{data_type}}")
+        raise problem(
+            f"unbalanced braces in {text!r}; expected a name, or a template such as {{source}}_{{data_type}}"
+        )
     return text
 
 
@@ -92,7 +103,7 @@ Day = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", 
 Pattern = Annotated[str, Field(strict=True), BeforeValidator(_template)]
 Scraper = Annotated[str, Field(strict=True, min_length=1), BeforeValidator(_scraper)]
 SeasonSet = Annotated[Seasons, parsed(parse_seasons), WithJsonSchema(_SEASONS_SCHEMA)]
-ExpectedPer = Annotated[dict[Name, Positive], BeforeValidator(_one_number), Field(alias="expected_per_*")]
+ExpectedPer = Annotated[dict[Name, Positive], BeforeValidator(_one_number)]
 
 
 class PatternShape(Shape):
@@ -105,7 +116,7 @@ class PatternShape(Shape):
     freshness_days: Number | None = None
     due_after: Duration | None = None
     required: Flag | None = None
-    expected_per: ExpectedPer | None = None
+    expected_per: ExpectedPer = Field(default_factory=dict, alias="expected_per_*")
     expected_count: Positive | None = None
     partition: tuple[Name, ...] | None = None
 
@@ -145,7 +156,7 @@ class TypeShape(Shape):
     due_after: Duration | None = None
     min_size_bytes: Count | None = None
     partition: tuple[Name, ...] | None = None
-    expected_per: ExpectedPer | None = None
+    expected_per: ExpectedPer = Field(default_factory=dict, alias="expected_per_*")
     expected_count: Positive | None = None
     expected_years: Positive | None = None
     description: Text | None = None
@@ -195,7 +206,9 @@ class WaiverShape(Shape):
     def _one_scope(self) -> WaiverShape:
         by_type = (self.source, self.data_type, self.where)
         if self.key is not None and any(part is not None for part in by_type):
-            raise problem("`key` stands alone; expected either `key`, or `source` and `data_type` (and `where`)")
+            raise problem(
+                "`key` stands alone; expected either `key`, or `source` and `data_type` (and `where`)"
+            )
         if self.key is None and (self.source is None or self.data_type is None):
             raise problem("expected `key`, or `source` and `data_type` (and `where`)")
         return self

@@ -1,4 +1,4 @@
--- Returns the ids of the cycles that were opened, still have their keys, and have not finished; oldest first.
+-- Returns the ids of the cycles that were opened, still have their keys, and have not finished; longest silent first.
 -- KEYS  3 open (ledger.lua)
 -- ARGV  1 '' | 2 lock's ttl | 3 keep
 

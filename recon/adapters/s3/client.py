@@ -153,6 +153,8 @@ class S3Client:
 
     def _once(self, line: _Line, question: _Question, attempt: int) -> Answer:
         path = line.endpoint.path + question.target
+        if path[0] == "?":  # a virtual host's bucket has no path of its own, and a request needs one
+            path = "/" + path
         limit = _LISTING_MAX_BYTES if question.listing else _OBJECT_MAX_BYTES
         cannot = f"cannot {question.action} at {line.endpoint.origin}"
         try:
@@ -171,7 +173,9 @@ class S3Client:
                 f"{cannot}: TLS failed. Check s3.endpoint_url's scheme and certificate, and AWS_CA_BUNDLE."
             ) from error
         except urllib3.exceptions.HTTPError as error:
-            raise PassingError(f"got no whole answer ({type(error).__name__})", LakeUnreachableError) from error
+            raise PassingError(
+                f"got no whole answer ({type(error).__name__})", LakeUnreachableError
+            ) from error
         if len(body) > limit:
             response.close()
             raise LakeError(f"{cannot}: the answer exceeds {limit} bytes, more than is read at once.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -20,25 +22,27 @@ class PageError(Exception):
     """Raised when an answer is no listing, or one that contradicts itself; the message says how."""
 
 
-def gathered(body: bytes, starts: _Places, stops: _Places) -> pa.LargeBinaryArray:
+def gathered(body: bytes, starts: _Places, stops: _Places) -> pa.Array[Any]:
     """Return the bytes of ``body`` between ascending, disjoint ``starts`` and ``stops``, in fresh buffers."""
     return _between(body, starts, stops, pa.large_binary())
 
 
-def texts(body: bytes, starts: _Places, stops: _Places) -> pa.LargeStringArray:
+def texts(body: bytes, starts: _Places, stops: _Places) -> pa.Array[Any]:
     """Return the same as ``gathered`` as text; only for what a cast reads next (UTF-8 is not checked)."""
     return _between(body, starts, stops, pa.large_string())
 
 
-def _between(body: bytes | pa.Buffer, starts: _Places, stops: _Places, kind: pa.DataType) -> pa.Array:
+def _between(body: bytes | memoryview, starts: _Places, stops: _Places, kind: pa.DataType) -> pa.Array[Any]:
     # Arrow offsets are shared by neighbours: the wanted texts are the even ones, the bytes between the odd.
     offsets = np.empty(2 * len(starts) + 1, np.int64)
     offsets[:-1:2], offsets[1::2], offsets[-1] = starts, stops, stops[-1] if len(stops) else 0
-    around = pa.Array.from_buffers(kind, len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(body)])
-    return around.take(pa.array(np.arange(0, len(offsets) - 1, 2)))
+    around: pa.Array[Any] = pa.Array.from_buffers(
+        kind, len(offsets) - 1, [None, _buffer(offsets), pa.py_buffer(body)]
+    )
+    return around.take(pa.array(np.arange(0, len(offsets) - 1, 2), pa.int64()))
 
 
-def decoded(column: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
+def decoded(column: pa.Array[Any]) -> pa.Array[Any]:
     """Return URL-decoded texts (``+`` is a space); raise ``PageError`` on a broken escape."""
     data, offsets = _buffers(column)
     escapes = np.flatnonzero(data == ord("%"))
@@ -57,26 +61,37 @@ def decoded(column: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
     keep = np.ones(len(data), bool)
     keep[escapes + 1] = keep[escapes + 2] = False
     offsets = offsets - 2 * np.searchsorted(escapes, offsets, side="left")
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data[keep])]
+    buffers = [None, _buffer(offsets), _buffer(data[keep])]
     return pa.Array.from_buffers(pa.large_binary(), len(column), buffers)
 
 
-def shortened(column: pa.LargeBinaryArray, width: int) -> pa.LargeBinaryArray:
+def shortened(column: pa.Array[Any], width: int) -> pa.Array[Any]:
     """Return texts without their first ``width`` bytes; each text must be at least that long."""
     if not width or not len(column):
         return column
-    offsets = _buffers(column)[1]
-    data = column.buffers()[2]
-    return _between(data, offsets[:-1] + width, offsets[1:], pa.large_binary())
+    data, offsets = _buffers(column)
+    return _between(data.data, offsets[:-1] + width, offsets[1:], pa.large_binary())
 
 
-def _buffers(column: pa.LargeBinaryArray) -> tuple[npt.NDArray[np.uint8], _Places]:
+def values(column: pa.Array[Any]) -> list[bytes]:
+    """Return a column of texts (never null) as Python bytes: for the few, not for a page's keys."""
+    found: list[bytes] = column.to_pylist()  # type: ignore[assignment] # the stubs know no non-null array
+    return found
+
+
+def _buffers(column: pa.Array[Any]) -> tuple[npt.NDArray[np.uint8], _Places]:
     _, offsets, data = column.buffers()
-    places = np.frombuffer(offsets, np.int64, len(column) + 1, 8 * column.offset) if offsets else np.zeros(1, int)
-    return np.frombuffer(data or b"", np.uint8)[: places[-1]], places
+    places = np.zeros(1, np.int64)
+    if offsets:
+        places = np.frombuffer(memoryview(offsets), np.int64, len(column) + 1, 8 * column.offset)
+    return np.frombuffer(memoryview(data or b""), np.uint8)[: places[-1]], places
 
 
-def integers(column: pa.LargeStringArray) -> pa.Int64Array:
+def _buffer(array: npt.NDArray[Any]) -> pa.Buffer:
+    return pa.py_buffer(memoryview(array))
+
+
+def integers(column: pa.Array[Any]) -> pa.Array[Any]:
     """Return sizes in bytes; raise ``PageError`` on anything but decimal digits."""
     try:
         sizes = column.cast(pa.int64())
@@ -87,7 +102,7 @@ def integers(column: pa.LargeStringArray) -> pa.Int64Array:
     return sizes
 
 
-def instants(column: pa.LargeStringArray) -> pa.TimestampArray:
+def instants(column: pa.Array[Any]) -> pa.Array[Any]:
     """Return ISO 8601 times as UTC milliseconds, finer parts cut off; raise ``PageError`` on others."""
     try:
         return column.cast(pa.timestamp("ms", "UTC"))

@@ -32,7 +32,7 @@ class Endpoint:
             return urllib3.PoolManager(maxsize=connections, block=True, timeout=timeout).connection_from_url(
                 self.origin
             )
-        certificates = ca_bundle or get_cert_path(True)
+        certificates = ca_bundle or get_cert_path(verify=True)
         proxy = get_environ_proxies(self.origin).get("https")
         if not proxy:
             return urllib3.PoolManager(

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recon.adapters.s3.columns import PageError, decoded, gathered, instants, integers, texts
+from recon.adapters.s3.columns import PageError, decoded, gathered, instants, integers, texts, values
 from recon.adapters.s3.xml import Document, parse
 
 #: A declared encoding other than UTF-8 is the XML parser's work.
@@ -30,9 +31,9 @@ class ListPage:
     ``token`` is None on the last page. ``keys``, ``sizes`` and ``mtimes`` are of one length.
     """
 
-    keys: pa.LargeBinaryArray
-    sizes: pa.Int64Array
-    mtimes: pa.TimestampArray
+    keys: pa.Array[Any]
+    sizes: pa.Array[Any]
+    mtimes: pa.Array[Any]
     prefixes: tuple[bytes, ...]
     token: bytes | None
 
@@ -65,9 +66,9 @@ class _Tags:
     def match(names: npt.NDArray[np.uint64], tag: bytes) -> npt.NDArray[np.bool_]:
         """Return which of ``names`` spell ``tag``, or its first eight bytes."""
         wanted = np.uint64(int.from_bytes(tag[:8], "little"))
-        if len(tag) >= 8:
-            return names == wanted
-        return (names & np.uint64((1 << (8 * len(tag))) - 1)) == wanted
+        shown = names if len(tag) >= 8 else names & np.uint64((1 << (8 * len(tag))) - 1)
+        found: npt.NDArray[np.bool_] = shown == wanted
+        return found
 
     def text(self, name: bytes) -> bytes | None:
         """Return the only ``<name>`` element's text; None when it is absent, twice there, or not plain."""
@@ -98,17 +99,17 @@ def _scanned(body: bytes) -> ListPage | None:
         keys, prefixes = decoded(keys), decoded(prefixes)
     elif not _literal(keys) or not _literal(prefixes):
         return None
-    return ListPage(keys, integers(sizes), instants(mtimes), tuple(prefixes.to_pylist()), token)
+    return ListPage(keys, integers(sizes), instants(mtimes), tuple(values(prefixes)), token)
 
 
-def _literal(column: pa.LargeBinaryArray) -> bool:
+def _literal(column: pa.Array[Any]) -> bool:
     """Return whether texts that are not URL-encoded stand for themselves: no XML references, no CR."""
     return not pc.any(pc.match_substring_regex(column, "[&\r]")).as_py()
 
 
 def _entries(
     tags: _Tags,
-) -> tuple[pa.LargeBinaryArray, pa.LargeStringArray, pa.LargeStringArray] | None:
+) -> tuple[pa.Array[Any], pa.Array[Any], pa.Array[Any]] | None:
     """Return key, time and size texts of the ``<Contents>``; None unless each holds exactly one of each."""
     opens, closes = tags.find(b"<Contents>"), tags.find(b"</Contents>")
     columns = []
@@ -121,7 +122,7 @@ def _entries(
     return gathered(tags.body, *keys), texts(tags.body, *mtimes), texts(tags.body, *sizes)
 
 
-def _prefixes(tags: _Tags) -> pa.LargeBinaryArray | None:
+def _prefixes(tags: _Tags) -> pa.Array[Any] | None:
     """Return the texts of the ``<CommonPrefixes>``; None unless each holds exactly one ``<Prefix>``."""
     opens, closes = tags.find(b"<CommonPrefixes>"), tags.find(b"</CommonPrefixes>")
     spans = _spans(tags, b"Prefix", opens, closes, inside_only=True)
@@ -159,14 +160,14 @@ def _parsed(document: Document) -> ListPage:
         raise PageError(f"it holds {listed} entries and says KeyCount {document.key_count}")
     if document.truncated and not document.token:
         raise PageError("it is truncated (IsTruncated) and names no NextContinuationToken")
-    keys = pa.array(document.keys, pa.large_binary())
-    prefixes = pa.array(document.prefixes, pa.large_binary())
+    keys: pa.Array[Any] = pa.array(document.keys, pa.large_binary())
+    prefixes: pa.Array[Any] = pa.array(document.prefixes, pa.large_binary())
     if document.url_encoded:
         keys, prefixes = decoded(keys), decoded(prefixes)
     return ListPage(
         keys,
         integers(pa.array(document.sizes, pa.large_string())),
         instants(pa.array(document.mtimes, pa.large_string())),
-        tuple(prefixes.to_pylist()),
+        tuple(values(prefixes)),
         document.token if document.truncated else None,
     )

@@ -6,10 +6,26 @@ from recon.adapters.s3.retry import PassingError
 from recon.errors import AccessDeniedError, LakeError, LakeUnreachableError, ListingInvalidError
 
 _THROTTLED = {"SlowDown", "ServiceUnavailable", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
-_PASSING = _THROTTLED | {"InternalError", "RequestTimeout", "BadGateway", "GatewayTimeout", "OperationAborted"}
+_PASSING = _THROTTLED | {
+    "InternalError",
+    "RequestTimeout",
+    "BadGateway",
+    "GatewayTimeout",
+    "OperationAborted",
+}
 _PASSING_STATUSES = {429, 500, 502, 503, 504}
-_SIGN_IN = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "ExpiredTokenException"}
-_SIGN_WITH = {"InvalidAccessKeyId", "SignatureDoesNotMatch"}
+_SIGN_IN = "The credentials have expired or are invalid: sign in again."
+_SIGN_WITH = "The server does not accept this access key: check s3.profile and AWS_*."
+#: The next step for each way of being denied.
+_DENIED = {
+    "AccessDenied": "Grant s3:ListBucket on the bucket and s3:GetObject on its objects.",
+    "ExpiredToken": _SIGN_IN,
+    "InvalidToken": _SIGN_IN,
+    "TokenRefreshRequired": _SIGN_IN,
+    "InvalidAccessKeyId": _SIGN_WITH,
+    "SignatureDoesNotMatch": _SIGN_WITH,
+    "RequestTimeTooSkewed": "This host's clock differs from the server's: set it (NTP).",
+}
 
 
 def refusal(status: int, code: str, region: str, cannot: str) -> Exception:
@@ -27,17 +43,11 @@ def refusal(status: int, code: str, region: str, cannot: str) -> Exception:
 
 def _meaning(status: int, code: str, region: str) -> tuple[type[LakeError], str]:
     """Return the class of a final refusal and the next step."""
-    if code in _SIGN_IN:
-        return AccessDeniedError, "The credentials have expired or are invalid: sign in again."
-    if code == "RequestTimeTooSkewed":
-        return AccessDeniedError, "This host's clock differs from the server's: set it (NTP)."
     if status in {301, 307, 308} or code in {"PermanentRedirect", "AuthorizationHeaderMalformed"}:
         named = f"Set s3.region to {region}." if region else "Set s3.region and s3.endpoint_url to its home."
         return LakeUnreachableError, f"The bucket lives in another region. {named}"
-    if code in _SIGN_WITH:
-        return AccessDeniedError, "The server does not accept this access key: check s3.profile and AWS_*."
-    if status in {401, 403} or code == "AccessDenied":
-        return AccessDeniedError, "Grant s3:ListBucket on the bucket and s3:GetObject on its objects."
+    if code in _DENIED or status in {401, 403}:
+        return AccessDeniedError, _DENIED.get(code, _DENIED["AccessDenied"])
     if code == "NoSuchKey":
         return LakeError, "There is no such object: check the key."
     if status == 404:

@@ -1,0 +1,189 @@
+"""The lake on S3: pages of objects as Arrow batches, folders for splitting, single objects.
+
+Outside names: GET Object and ListObjectsV2 (https://docs.aws.amazon.com/AmazonS3/latest/API/) with
+``encoding-type=url``. Folder markers at the lake's own root are not lake data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from recon.adapters.s3.client import Answer, S3Client
+from recon.adapters.s3.columns import PageError
+from recon.adapters.s3.page import ListPage, read_page
+from recon.adapters.s3.probe import Probe, probe
+from recon.adapters.s3.retry import Patience
+from recon.adapters.s3.span import (
+    all_inside,
+    beyond_level,
+    disorder,
+    is_empty,
+    last,
+    relative,
+    sorted_inside,
+    up_to,
+)
+from recon.errors import ListingInvalidError, ListingOrderError
+from recon.model import KeyRange
+from recon.ports import Folders, Page
+
+#: Empty pages that promise more are legal (AWS, over many delete markers); this many in a row are a loop.
+_EMPTY_PAGES_MAX = 1000
+#: Rows of a batch when a whole prefix had to be gathered and sorted first.
+_SORTED_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One page of a walk, and the requests it took."""
+
+    page: ListPage
+    requests: int
+
+
+class S3Lister:
+    """Lists the objects below ``prefix`` of ``bucket`` (a ``recon.ports.Lister``).
+
+    Args:
+        bucket: its name.
+        prefix: the lake's folder in it, with or without slashes around; "" for the whole bucket.
+        endpoint_url: another server than AWS; it is then asked path-style.
+        region: overrides AWS_REGION and the profile's.
+        profile: a profile of ~/.aws/config.
+        connections: requests in flight at once, over all threads.
+        patience: how often and how long a request is tried.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        profile: str | None = None,
+        connections: int = 32,
+        patience: Patience | None = None,
+    ) -> None:
+        folder = prefix.strip("/")
+        self._bucket = bucket
+        self._root = f"{folder}/".encode() if folder else b""
+        self._client = S3Client(
+            bucket,
+            endpoint_url=endpoint_url,
+            region=region,
+            profile=profile,
+            connections=connections,
+            patience=patience or Patience(),
+        )
+
+    def pages(self, span: KeyRange, *, ordered: bool = True) -> Iterator[Page]:
+        """Yield the objects of ``span``, one page for each answer; see the port for its promises.
+
+        With ``ordered=False`` the server's order and its StartAfter are not trusted: the whole prefix is
+        listed by tokens, held in memory, sorted, and cut to the range.
+
+        Raises:
+            ListingOrderError: the keys do not ascend or leave the range; list again with ``ordered=False``.
+            LakeError: the range cannot be seen whole and right.
+        """
+        if is_empty(span):
+            return iter(())
+        return self._trusting(span) if ordered else self._untrusting(span)
+
+    def folders(self, prefix: bytes) -> Folders:
+        """Return one delimiter level below ``prefix``, checked as strictly as pages are."""
+        asked = self._root + prefix
+        prefixes: list[bytes] = []
+        keys = requests = 0
+        above = above_prefix = None
+        for turn in self._walk(prefix, {"delimiter": b"/"}):
+            children = pa.array(turn.page.prefixes, pa.large_binary())
+            wrong = disorder(turn.page.keys, asked, above) or disorder(children, asked, above_prefix)
+            wrong = wrong or beyond_level(turn.page, asked)
+            if wrong:
+                raise self._disorderly(prefix, wrong)
+            above = last(turn.page.keys, above)
+            above_prefix = last(children, above_prefix)
+            prefixes += [child[len(self._root) :] for child in turn.page.prefixes]
+            keys += relative(turn.page, self._root).num_rows
+            requests += turn.requests
+        return Folders(tuple(prefixes), keys, requests)
+
+    def read(self, key: bytes) -> bytes:
+        """Return one object's content; raise ``LakeError`` where there is none, or none to be had."""
+        return self._client.get_object(self._root + key, self._place(key)).body
+
+    def probe(self) -> Probe:
+        """Return what this server does with listings; raise ``LakeError`` where it does not list at all."""
+        return probe(self._ask)
+
+    def _ask(self, query: dict[str, bytes]) -> tuple[ListPage, Answer]:
+        asked = {"prefix": self._root, **query} if self._root else query
+        answer = self._client.list_objects(asked, self._place(b""))
+        return self._read(b"", answer), answer
+
+    def _trusting(self, span: KeyRange) -> Iterator[Page]:
+        above = self._root + span.start_after if span.start_after else None
+        for turn in self._walk(span.prefix, {"start-after": above} if above else {}):
+            wrong = disorder(turn.page.keys, self._root + span.prefix, above)
+            if wrong:
+                raise self._disorderly(span.prefix, wrong)
+            above = last(turn.page.keys, above)
+            batch, reached = up_to(relative(turn.page, self._root), span.end)
+            yield Page(batch, turn.requests)
+            if reached:
+                return
+
+    def _untrusting(self, span: KeyRange) -> Iterator[Page]:
+        batches, requests = [], 0
+        for turn in self._walk(span.prefix, {}):
+            requests += turn.requests
+            if not all_inside(turn.page.keys, self._root + span.prefix):
+                raise self._disorderly(span.prefix, "it holds keys outside the prefix")
+            batches.append(relative(turn.page, self._root))
+        rows = sorted_inside(batches, span)
+        for start in range(0, max(1, rows.num_rows), _SORTED_ROWS):
+            yield Page(rows.slice(start, _SORTED_ROWS), requests if not start else 0)
+
+    def _walk(self, prefix: bytes, query: dict[str, bytes]) -> Iterator[_Turn]:
+        """Yield all pages of one listing; raise where its tokens run in a circle."""
+        asked = {"prefix": self._root + prefix, **query} if self._root + prefix else query
+        seen: set[bytes] = set()
+        empty = 0
+        while True:
+            answer = self._client.list_objects(asked, self._place(prefix))
+            page = self._read(prefix, answer)
+            yield _Turn(page, answer.requests)
+            if page.token is None:
+                return
+            empty = 0 if len(page.keys) or page.prefixes else empty + 1
+            if page.token in seen or empty > _EMPTY_PAGES_MAX:
+                raise self._invalid(prefix, "the server's continuation tokens run in a circle")
+            seen.add(page.token)
+            asked = {**asked, "continuation-token": page.token}
+
+    def _read(self, prefix: bytes, answer: Answer) -> ListPage:
+        try:
+            return read_page(answer.body)
+        except PageError as error:
+            raise self._invalid(prefix, str(error)) from error
+
+    def _place(self, key: bytes) -> str:
+        shown = (self._root + key).decode("utf-8", "backslashreplace")
+        return f"s3://{self._bucket}/{shown if shown.isprintable() else ascii(shown)[1:-1]}"
+
+    def _invalid(self, prefix: bytes, reason: str) -> ListingInvalidError:
+        return ListingInvalidError(
+            f"the listing of {self._place(prefix)} at {self._client.where} is invalid: {reason}. "
+            "Nothing is concluded about its keys; run again, and `recon doctor` if it stays so."
+        )
+
+    def _disorderly(self, prefix: bytes, reason: str) -> ListingOrderError:
+        return ListingOrderError(
+            f"the listing of {self._place(prefix)} at {self._client.where} is out of order: {reason}. "
+            "It must be listed whole, without range splits; `recon doctor` shows what this server honours."
+        )

@@ -1,0 +1,176 @@
+"""What a person should know about an inventory that works, but perhaps not as meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher
+
+import numpy as np
+
+from recon.core.axis import Axis, AxisKind
+from recon.core.bound import BoundPattern
+from recon.core.dimensions import SeasonsDimension
+from recon.core.enumeration import SEASON_FIELDS, Enumeration
+from recon.core.findings import Findings
+from recon.core.inventory import Dataset, Inventory
+from recon.core.season_years import season_name, season_of
+from recon.core.seasons import League, SeasonNames, Seasons, SeasonWord, SeasonYears
+
+#: Names at least this alike (0 to 1, by difflib) are taken for a misspelling.
+_ALIKE = 0.8
+_YEARS = re.compile(r"\b((?:18|19|20)\d{2})\s*(?:-|–|—|to|\.\.)\s*((?:18|19|20)\d{2})\b")
+
+
+def note_wildcards(
+    dataset: Dataset, pattern: BoundPattern, enumeration: Enumeration, findings: Findings
+) -> None:
+    """Note wildcards that look like a dimension or a catalog's column, or that carry a format."""
+    columns = {
+        column: f"a column of catalog '{name}' (for_each: {name})"
+        for name, catalog in enumeration.catalogs.items()
+        for column in catalog.frame.columns
+    }
+    known = {**columns, **dict.fromkeys(enumeration.dimensions, "a dimension")}
+    if dataset.seasons or dataset.type_seasons:
+        known.update(dict.fromkeys(SEASON_FIELDS, "filled by the declared seasons"))
+    for name in pattern.wildcards:
+        near = _nearest(name, known)
+        if near is not None:
+            is_what = f"'{{{near}}}' is {known[near]}" if near != name else f"that is also {known[near]}"
+            findings.notice(pattern.spec.where, f"{dataset.name}: '{{{name}}}' is a wildcard, but {is_what}")
+        elif name in SEASON_FIELDS:
+            findings.notice(
+                pattern.spec.where,
+                f"{dataset.name}: '{{{name}}}' is a wildcard: neither the source nor the type declares seasons",
+            )
+    for placeholder in pattern.template.placeholders:
+        if placeholder.spec and placeholder.name in pattern.wildcards:
+            findings.notice(
+                pattern.spec.where,
+                f"{dataset.name}: the format in '{{{placeholder.name}:{placeholder.spec}}}' has no effect: no "
+                f"dimension '{placeholder.name}' is declared, so it is a wildcard",
+            )
+
+
+def note_ended_seasons(inventory: Inventory, enumeration: Enumeration, findings: Findings) -> None:
+    """Note season lists that end before the current season; of several leagues, the ones that end last."""
+    now = enumeration.now
+    for dimension in inventory.dimensions:
+        if isinstance(dimension, SeasonsDimension):
+            current = season_of(now, dimension.starts)
+            _note_ended(
+                dimension.seasons, f"dimension '{dimension.name}'", dimension.where, current, findings
+            )
+    seen: set[tuple[str, Seasons]] = set()
+    for dataset in inventory.datasets:
+        if dataset.seasons is not None and (dataset.source, dataset.seasons) not in seen:
+            seen.add((dataset.source, dataset.seasons))
+            current = season_of(now, enumeration.starts)
+            _note_ended(dataset.seasons, dataset.source, dataset.where, current, findings)
+
+
+def note_description(dataset: Dataset, patterns: Iterable[BoundPattern], findings: Findings) -> None:
+    """Note a range of years in the description that the enumeration disagrees with."""
+    ranges = {(int(first), int(last)) for first, last in _YEARS.findall(dataset.description)}
+    axes = {axis.fields: axis for pattern in patterns for axis in pattern.axes if _has_seasons(axis)}
+    if len(ranges) != 1 or not axes:
+        return
+    first, last = ranges.pop()
+    bounds = [_bounds(axis) for axis in axes.values()]
+    if any(first == low and last in highs for low, highs in bounds):
+        return
+    axis = next(iter(axes.values()))
+    texts = axis.texts(axis.fields[0])
+    line = (
+        f"{first}-{last}"
+        if axis.kind is AxisKind.INTEGER
+        else f"{season_name(first)}..{season_name(last - 1)}"
+    )
+    findings.notice(
+        dataset.where,
+        f"{dataset.name}: its description says {first}-{last}, but '{axis.name}' enumerates {texts[0]} … "
+        f"{texts[-1]}; if the description is right, write 'seasons: \"{line}\"' under it",
+    )
+
+
+def note_idle_except(dataset: Dataset, matched: Mapping[str, set[str]], findings: Findings) -> None:
+    """Note values of ``except`` that leave nothing out; a name that nothing enumerates is an error."""
+    for name, texts in dataset.except_values:
+        if name not in matched:
+            findings.error(
+                dataset.where, f"{dataset.name}: except names '{name}', which no pattern enumerates"
+            )
+            continue
+        idle = [text for text in texts if text not in matched[name]]
+        if idle:
+            findings.notice(
+                dataset.where, f"{dataset.name}: except {name} [{', '.join(idle)}] leaves nothing out"
+            )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    def alike(option: str) -> float:
+        return SequenceMatcher(None, name.lower(), option.lower()).ratio()
+
+    best = max(known, key=alike, default=None)
+    if best is None or alike(best) < _ALIKE:
+        return None
+    numbered = name.rstrip("0123456789_").lower() == best.lower() and name[-1].isdigit()
+    return None if numbered else best
+
+
+def _note_ended(seasons: Seasons, owner: str, where: str, current: int, findings: Findings) -> None:
+    lasts = {league: _last(league) for league in seasons.leagues}
+    known = [last for last in lasts.values() if last is not None]
+    if not known or max(known) >= current:
+        return
+    for league, last in lasts.items():
+        if last == max(known):
+            item = next(item for item in reversed(league.items) if _last_of(item) == last)
+            years = isinstance(item, SeasonYears)
+            end, now = (
+                (str(last + 1), str(current + 1)) if years else (season_name(last), season_name(current))
+            )
+            first = (
+                f"{item.first:04d}"
+                if years
+                else season_name(item.first)
+                if isinstance(item, SeasonNames)
+                else ""
+            )
+            of = f" of {league.name}" if league.name else ""
+            findings.notice(
+                where,
+                f'the seasons{of} of {owner} end at {end}, before the current season ({now}); use "{first}..current"',
+            )
+
+
+def _last(league: League) -> int | None:
+    lasts = [last for item in league.items if (last := _last_of(item)) is not None]
+    return max(lasts, default=None)
+
+
+def _last_of(item: SeasonNames | SeasonYears | SeasonWord) -> int | None:
+    """Return the year in which the last season of ``item`` begins: far ahead for ``current``, None for words."""
+    match item:
+        case SeasonWord():
+            return None
+        case SeasonNames():
+            return 9999 if item.last is None else item.last
+        case SeasonYears():
+            return 9999 if item.last is None else item.last - 1
+
+
+def _has_seasons(axis: Axis) -> bool:
+    return axis.kind in (AxisKind.SEASON, AxisKind.INTEGER) and axis.starts_at is not None and axis.size > 0
+
+
+def _bounds(axis: Axis) -> tuple[int, tuple[int, ...]]:
+    """Return the first year, and the last as either way of naming it, of an axis of seasons or years."""
+    if axis.kind is AxisKind.INTEGER:
+        values = axis.columns[axis.fields[0]].to_numpy()
+        return int(values.min()), (int(values.max()),)
+    texts = axis.texts(axis.fields[0])
+    years = texts.str.extract(r"^(\d{4})-\d{2}$").cast(int).drop_nulls().to_numpy().astype(np.int64)
+    return int(years.min()), (int(years.max()) + 1, int(years.max()))

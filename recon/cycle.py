@@ -1,0 +1,169 @@
+"""One cycle told once: plan, scan_shard, compare, publish, record. Celery tasks and ``--inline`` call these.
+
+State names: ``cycles/<id>/shards/<shard>.arrow``, ``cycles/<id>/report.json``, ``latest.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import lru_cache
+
+from recon import plan as plans
+from recon import sketch_file
+from recon.comparison import Comparison, compared
+from recon.core.catalog import Catalog
+from recon.core.gaps_document import gaps_document
+from recon.core.inventory import Inventory
+from recon.core.scrape import queue_plan
+from recon.core.sketch import Sketch
+from recon.core.standing import CycleFacts
+from recon.core.task_body import TaskBody
+from recon.errors import StateError
+from recon.memory import Hints, Memory
+from recon.model import PublishCounts, Shard
+from recon.plan import Judgement, Options, Plan
+from recon.ports import Lister, StateStore, TaskQueue
+from recon.report import report_document
+from recon.scan import Clock, scan
+from recon.sharding import planned_shards
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a cycle speaks to. ``outputs`` is the working directory, for files other programs read."""
+
+    lister: Lister
+    state: StateStore
+    outputs: StateStore
+    queue: TaskQueue
+    clock: Clock
+
+
+def plan(
+    ports: Ports,
+    cycle_id: str,
+    inventory: Inventory,
+    catalogs: Mapping[str, Catalog],
+    options: Options,
+) -> Judgement:
+    """Freeze what is expected at this instant and cut the key space into shards."""
+    draft = Plan(cycle_id, ports.clock(), inventory, options, (), tuple(catalogs), notices=inventory.notices)
+    judged = plans.judgement(draft, catalogs)
+    hints = Hints.load(ports.state, options.lake)
+    shards = planned_shards(ports.lister, judged, hints)
+    frozen = replace(draft, shards=shards, ordered=hints.ordered, notices=(*draft.notices, *judged.notices))
+    plans.save(ports.state, frozen, catalogs)
+    return replace(judged, plan=frozen)
+
+
+@lru_cache(maxsize=2)
+def _loaded(state: StateStore, cycle_id: str) -> Judgement:
+    return plans.load(state, cycle_id)
+
+
+def load(ports: Ports, cycle_id: str) -> Judgement:
+    """Return a saved plan (kept in memory: every shard of a cycle needs the same one)."""
+    return _loaded(ports.state, cycle_id)
+
+
+def scan_shard(ports: Ports, judged: Judgement, shard: Shard) -> str:
+    """Look at one shard and put its sketch into the state; return the state's name for it."""
+    name = f"cycles/{judged.plan.cycle_id}/shards/{shard.id}.arrow"
+    ports.state.put(name, sketch_file.encoded(scan(ports.lister, judged, shard, ports.clock)))
+    return name
+
+
+def compare(ports: Ports, judged: Judgement) -> Comparison:
+    """Merge what the shards saw and give every expected key its verdict."""
+    sketch = Sketch()
+    for shard in judged.scanned:
+        content = ports.state.get(f"cycles/{judged.plan.cycle_id}/shards/{shard.id}.arrow")
+        if content is not None:
+            sketch = sketch.merged(Sketch({shard.id: sketch_file.decoded(content)}))
+    return compared(judged, sketch, Memory.load(ports.state))
+
+
+def publish(ports: Ports, judged: Judgement, found: Comparison, fence: int) -> PublishCounts:
+    """Make the queues hold the wanted work, once, within the caps; nothing is done for what was not seen."""
+    options = judged.plan.options
+    outstanding = ports.queue.outstanding(options.lake)
+    facts = CycleFacts(
+        lake=options.lake,
+        started_at=judged.plan.started_at,
+        complete=found.complete,
+        visibility=timedelta(seconds=options.visibility_s),
+        undecided=lambda body: _undecided(found, body),
+    )
+    groups = [group for gap in found.gaps for group in gap.groups]
+    wanted = queue_plan(groups, outstanding, options.limits, facts)
+    counts = PublishCounts(
+        published=len(wanted.published) + len(wanted.republished),
+        duplicate=len(outstanding) - len(wanted.withdrawn) - len(wanted.republished),
+        moved=len(wanted.moved),
+        deferred=wanted.deferred,
+        unproven=wanted.unproven,
+        withdrawn=len(wanted.withdrawn),
+        revised=len(wanted.revised),
+        outstanding=wanted.outstanding,
+    )
+    if options.dry_run or not options.publish:
+        return counts
+    queue = ports.queue
+    queue.withdraw(wanted.withdrawn, fence=fence)
+    queue.revise(wanted.revised, fence=fence)
+    queue.publish(wanted.moved, fence=fence)
+    queue.republish(wanted.republished, fence=fence)
+    outcomes = list(queue.publish(wanted.published, fence=fence).values())
+    if found.complete:
+        queue.notice_gone(wanted.noticed_gone, fence=fence)
+    return replace(
+        counts,
+        published=outcomes.count("new") + len(wanted.republished),
+        deferred=wanted.deferred + outcomes.count("deferred"),
+        repaired=outcomes.count("repaired"),
+        dead=outcomes.count("dead"),
+        outstanding=len(queue.outstanding(options.lake)),
+    )
+
+
+def record(
+    ports: Ports, judged: Judgement, found: Comparison, counts: PublishCounts, timings_s: Mapping[str, float]
+) -> dict[str, object]:
+    """Write the cycle's report, then make it the latest one; remember what the next cycle needs."""
+    options = judged.plan.options
+    document = report_document(judged, found, counts, ports.clock(), timings_s)
+    cycle_id = judged.plan.cycle_id
+    ports.state.put(f"cycles/{cycle_id}/report.json", json.dumps(document).encode())
+    ports.state.put("latest.json", json.dumps({"cycle_id": cycle_id}).encode())
+    Hints.learn(ports.state, options.lake, found.sketch, judged.scanned)
+    if not options.dry_run:
+        found.memory.save(ports.state)
+    if options.gaps_file and not options.dry_run:
+        bodies = [task.body for task in ports.queue.outstanding(options.lake)]
+        content = json.dumps(gaps_document(bodies, ports.clock()), indent=1).encode()
+        ports.outputs.put(options.gaps_file, content)
+    return document
+
+
+def latest(state: StateStore) -> str:
+    """Return the id of the last finished cycle; raise ``StateError`` when there is none."""
+    content = state.get("latest.json")
+    if content is None:
+        raise StateError("no cycle has finished yet in this state. Run one first: recon run")
+    return str(json.loads(content)["cycle_id"])
+
+
+def report(state: StateStore, cycle_id: str) -> dict[str, object]:
+    """Return the report of a finished cycle."""
+    content = state.get(f"cycles/{cycle_id}/report.json")
+    if content is None:
+        raise StateError(f"the state holds no report of cycle {cycle_id}. Run one: recon run")
+    document: dict[str, object] = json.loads(content)
+    return document
+
+
+def _undecided(found: Comparison, body: TaskBody) -> bool:
+    return found.undecided(body.source, body.data_type, body.keys, dict(body.partition))

@@ -1,0 +1,180 @@
+"""The plan of one cycle, frozen in the state: what is expected, when, and which shards are looked at.
+
+State names: ``cycles/<cycle_id>/plan.json`` and ``cycles/<cycle_id>/catalogs/<name>.arrow``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated
+
+import numpy as np
+import polars as pl
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter
+
+from recon.core.binding import bind
+from recon.core.bound import BoundType
+from recon.core.catalog import Catalog
+from recon.core.domain import MAX_EXPECTED_KEYS, Domain
+from recon.core.ignore import ignored
+from recon.core.inventory import Inventory
+from recon.core.limits import QueueLimits
+from recon.core.rank import Policy
+from recon.errors import StateError
+from recon.model import KeyRange, Notice, Shard
+from recon.ports import StateStore
+
+#: Raw key bytes travel through JSON as hexadecimal digits.
+Key = Annotated[
+    bytes,
+    PlainSerializer(lambda key: key.hex(), return_type=str),
+    PlainValidator(lambda key: key if isinstance(key, bytes) else bytes.fromhex(key)),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRange:
+    """A ``KeyRange`` as the plan stores it."""
+
+    prefix: Key
+    start_after: Key
+    end: Key | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedShard:
+    """A ``Shard`` as the plan stores it; ``scan`` is False for a shard that a sample leaves out."""
+
+    id: str
+    ranges: tuple[PlannedRange, ...]
+    scan: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the cycle is run: every setting that a worker must not read from its own files.
+
+    ``select`` holds (field, value) terms; ``scope`` string prefixes that narrow the listing; ``own`` prefixes
+    inside the lake that hold recon's own files.
+    """
+
+    lake: str
+    dry_run: bool = False
+    select: tuple[tuple[tuple[str, str], ...], ...] = ()
+    scope: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    sample_rate: float | None = None
+    connections: int = 8
+    shards: int = 64
+    visibility_s: float = 900.0
+    shard_deadline_s: float = 300.0
+    max_expected_keys: int = MAX_EXPECTED_KEYS
+    policy: Policy = field(default_factory=Policy)
+    limits: QueueLimits = field(default_factory=QueueLimits)
+    gaps_file: str | None = None
+    publish: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One cycle's frozen plan. ``ordered`` is False for a backend whose order cannot be trusted."""
+
+    cycle_id: str
+    started_at: datetime
+    inventory: Inventory
+    options: Options
+    shards: tuple[PlannedShard, ...]
+    catalogs: tuple[str, ...] = ()
+    ordered: bool = True
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def now(self) -> np.datetime64:
+        """Return the cycle's instant as datetime64[s] in UTC."""
+        return instant(self.started_at)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """A plan with its inventory bound: the domains that sketches are numbered by."""
+
+    plan: Plan
+    domains: tuple[Domain, ...]
+    skipped: tuple[BoundType, ...]
+    notices: tuple[Notice, ...]
+
+    @property
+    def planned(self) -> tuple[Shard, ...]:
+        """Return every shard of the key space, those that a sample leaves out included."""
+        return tuple(_shard(shard) for shard in self.plan.shards)
+
+    @property
+    def scanned(self) -> tuple[Shard, ...]:
+        """Return the shards that are to be looked at."""
+        return tuple(_shard(shard) for shard in self.plan.shards if shard.scan)
+
+    @property
+    def ignored(self) -> str | None:
+        """Return the regex of keys that are no lake data."""
+        return ignored(self.plan.inventory.ignore_patterns)
+
+    @property
+    def told(self) -> tuple[Notice, ...]:
+        """Return everything a person should know of the plan, each once."""
+        return tuple(dict.fromkeys((*self.plan.notices, *self.notices)))
+
+
+def _shard(shard: PlannedShard) -> Shard:
+    spans = (KeyRange(span.prefix, span.start_after, span.end) for span in shard.ranges)
+    return Shard(shard.id, tuple(spans))
+
+
+def instant(moment: datetime) -> np.datetime64:
+    """Return an aware datetime as datetime64[s] in UTC."""
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "s")
+
+
+def judgement(plan: Plan, catalogs: Mapping[str, Catalog]) -> Judgement:
+    """Return the plan's domains; the same plan and catalogs give the same ordinals everywhere."""
+    binding = bind(plan.inventory, catalogs, plan.now)
+    domains = tuple(
+        Domain(bound, expectation, max_expected_keys=plan.options.max_expected_keys)
+        for bound in binding.types
+        for expectation in bound.expectations
+    )
+    skipped = tuple(bound for bound in binding.types if bound.skipped)
+    return Judgement(plan, domains, skipped, binding.notices)
+
+
+def save(store: StateStore, plan: Plan, catalogs: Mapping[str, Catalog]) -> None:
+    """Write the catalogs, then the plan: a plan that can be read is whole."""
+    for name, catalog in catalogs.items():
+        sink = io.BytesIO()
+        catalog.frame.write_ipc(sink)
+        store.put(_catalog_name(plan.cycle_id, name), sink.getvalue())
+    store.put(f"cycles/{plan.cycle_id}/plan.json", TypeAdapter(Plan).dump_json(plan))
+
+
+def load(store: StateStore, cycle_id: str) -> Judgement:
+    """Return the saved plan of a cycle with its domains; raise ``StateError`` where there is none."""
+    content = store.get(f"cycles/{cycle_id}/plan.json")
+    if content is None:
+        raise StateError(
+            f"the state holds no plan for cycle {cycle_id}. Check that `state` is shared by all hosts.",
+        )
+    plan = TypeAdapter(Plan).validate_json(content)
+    specs = {spec.name: spec for spec in plan.inventory.catalogs}
+    catalogs = {}
+    for name in plan.catalogs:
+        frame = store.get(_catalog_name(cycle_id, name))
+        if frame is None:
+            raise StateError(f"the state lost catalog '{name}' of cycle {cycle_id}. Run a new cycle.")
+        catalogs[name] = Catalog(specs[name], pl.read_ipc(io.BytesIO(frame)))
+    return judgement(plan, catalogs)
+
+
+def _catalog_name(cycle_id: str, name: str) -> str:
+    return f"cycles/{cycle_id}/catalogs/{name}.arrow"

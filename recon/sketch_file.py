@@ -1,0 +1,59 @@
+"""A shard's sketch as bytes: one Arrow IPC stream (zstd), a row per domain, the shard's facts as metadata."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyroaring import BitMap
+
+from recon.core.sketch import DomainSketch, ShardFacts, ShardSketch, Tally
+from recon.errors import StateError
+
+_BITMAPS = ("present", "stale", "small")
+_TALLIES = tuple(item.name for item in fields(Tally))
+_FACTS = b"recon.shard"
+
+
+def encoded(sketch: ShardSketch) -> bytes:
+    """Return a shard's sketch as bytes."""
+    facts = asdict(sketch.facts)
+    facts["boundaries"] = [key.hex() for key in sketch.facts.boundaries]
+    columns: dict[str, list[Any]] = {"domain": list(sketch.domains)}
+    for name in _BITMAPS:
+        columns[name] = [getattr(item, name).serialize() for item in sketch.domains.values()]
+    for name in _TALLIES:
+        columns[f"tally_{name}"] = [getattr(item.tally, name).tobytes() for item in sketch.domains.values()]
+    kinds = {name: pa.int32() if name == "domain" else pa.large_binary() for name in columns}
+    schema = pa.schema(kinds, metadata={_FACTS: json.dumps(facts).encode()})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(pa.table(columns, schema=schema))
+    return sink.getvalue().to_pybytes()
+
+
+def decoded(content: bytes) -> ShardSketch:
+    """Return the sketch that ``encoded`` wrote; raise ``StateError`` where the bytes are not one."""
+    try:
+        with pa.ipc.open_stream(content) as reader:
+            table = reader.read_all()
+        facts = json.loads((table.schema.metadata or {})[_FACTS])
+        rows = table.to_pylist()
+        domains = {int(row["domain"]): _domain(row) for row in rows}
+    except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
+        raise StateError(
+            f"a shard's sketch in the state cannot be read ({error}). Run the cycle again: it is made anew.",
+        ) from error
+    facts["boundaries"] = tuple(bytes.fromhex(key) for key in facts["boundaries"])
+    facts["unexpected_by_prefix"] = tuple((name, count) for name, count in facts["unexpected_by_prefix"])
+    facts["unexpected_sample"] = tuple(facts["unexpected_sample"])
+    return ShardSketch(ShardFacts(**facts), domains)
+
+
+def _domain(row: dict[str, Any]) -> DomainSketch:
+    present, stale, small = (BitMap.deserialize(row[name]) for name in _BITMAPS)
+    tally = Tally(*(np.frombuffer(row[f"tally_{name}"], dtype=np.int64) for name in _TALLIES))
+    return DomainSketch(present, stale, small, tally)
