@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 from pyroaring import BitMap
@@ -57,8 +57,10 @@ class Comparison:
         if number not in self.verdicts:
             return False
         unknown = self.verdicts[number][Verdict.UNKNOWN]
-        ordinals = domain.encode(pl.Series(list(keys), dtype=pl.String)) if unknown else []
-        return any(ordinal in unknown for ordinal in ordinals if ordinal >= 0)
+        if not unknown:
+            return False
+        ordinals = domain.encode(pl.Series(list(keys), dtype=pl.String))
+        return any(ordinal in unknown for ordinal in ordinals[ordinals >= 0])
 
     def _partition_unseen(self, number: int, domain: Domain, partition: Mapping[str, str]) -> bool:
         if number not in self.counted:
@@ -115,7 +117,8 @@ def _verdicts(judged: Judgement, domain: Domain, seen: DomainSketch, seen_ranges
     plan = judged.plan
     facts = facts_of(domain, seen, seen_ranges, plan.inventory.waivers, plan.now)
     if plan.options.select:
-        facts.unobserved |= facts.expected - selected(domain, plan.options.select)
+        left_out = facts.expected - selected(domain, plan.options.select)
+        facts = replace(facts, unobserved=facts.unobserved | left_out)
     return verdicts(facts)
 
 

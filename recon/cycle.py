@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import lru_cache
 
 from recon import plan as plans
 from recon import sketch_file
@@ -59,14 +58,9 @@ def plan(
     return replace(judged, plan=frozen)
 
 
-@lru_cache(maxsize=2)
-def _loaded(state: StateStore, cycle_id: str) -> Judgement:
-    return plans.load(state, cycle_id)
-
-
 def load(ports: Ports, cycle_id: str) -> Judgement:
-    """Return a saved plan (kept in memory: every shard of a cycle needs the same one)."""
-    return _loaded(ports.state, cycle_id)
+    """Return a saved plan with its domains."""
+    return plans.load(ports.state, cycle_id)
 
 
 def scan_shard(ports: Ports, judged: Judgement, shard: Shard) -> str:
@@ -146,6 +140,19 @@ def record(
         content = json.dumps(gaps_document(bodies, ports.clock()), indent=1).encode()
         ports.outputs.put(options.gaps_file, content)
     return document
+
+
+def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, float]) -> dict[str, object]:
+    """Compare, publish and record; ``spent_s`` holds what planning took, and when it ended (Unix time)."""
+    planned_at = spent_s.get("planned_at")
+    scanned_at = ports.clock().timestamp()
+    timings_s = {"plan": spent_s.get("plan", 0.0), "scan": scanned_at - (planned_at or scanned_at)}
+    found = compare(ports, judged)
+    compared_at = ports.clock().timestamp()
+    counts = publish(ports, judged, found, fence)
+    published_at = ports.clock().timestamp()
+    timings_s |= {"compare": compared_at - scanned_at, "publish": published_at - compared_at}
+    return record(ports, judged, found, counts, timings_s)
 
 
 def latest(state: StateStore) -> str:

@@ -115,8 +115,8 @@ def _list(
             boundaries.append(page.batch.column("key")[-1].as_py() or b"")
         if late():
             raise ShardLateError(
-                f"listing {span.prefix.decode(errors='replace')!r} ran past the shard's deadline; what it did "
-                "not see is unknown. The next cycle cuts it finer.",
+                f"listing {span.prefix.decode(errors='replace')!r} ran past the shard's deadline; what it "
+                "did not see is unknown. The next cycle cuts it finer.",
             )
         if rows >= _BATCH_ROWS:
             gathering.take(batches, requests, boundaries)

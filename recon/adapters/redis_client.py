@@ -24,7 +24,7 @@ CONNECT_TIMEOUT_S = 5.0
 REPLY_TIMEOUT_S = 15.0
 #: Tries after the first, with jitter. Every script is idempotent, so that repeating one is safe.
 RETRIES = 3
-#: LPOS came with 6.0.6, ``set-proc-title`` with 6.2; older servers are no longer mended either.
+#: The oldest server that this project's tests run on; LPOS, which the scripts use, came with 6.0.6.
 MINIMUM_VERSION = (6, 2)
 
 #: What the server's refusal holds -> what to do. The first that fits wins.
@@ -82,13 +82,13 @@ class RedisBroker:
     def command(self, *parts: str | bytes | int) -> Any:
         """Run one Redis command."""
         with _broker_errors(str(parts[0])):
-            return self._client.execute_command(*parts)
+            return self._client.execute_command(*parts)  # type: ignore[no-untyped-call]  # redis-py leaves it bare
 
     def check(self) -> list[str]:
         """Return what makes this server unfit, one sentence each; raise ``BrokerError`` if it is silent."""
         self.command("PING")
         with _broker_errors("INFO"):
-            info: dict[str, Any] = self._client.info("everything")  # type: ignore[assignment]  # never awaitable here
+            info: dict[str, Any] = self._client.info("everything")
         found = str(info.get("redis_version", "0"))
         problems = []
         if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < MINIMUM_VERSION:
@@ -117,7 +117,7 @@ class RedisBroker:
 
 @cache
 def _source(script: str) -> str:
-    """Return a script with the part its family shares in front: ``queue.lua`` before ``queue_publish.lua``."""
+    """Return a script with what its family shares in front: ``queue.lua`` before ``queue_publish.lua``."""
     folder = files("recon.adapters") / "lua"
     family = script.partition("_")[0]
     return "\n".join((folder / f"{name}.lua").read_text("utf-8") for name in (family, script))
@@ -132,8 +132,8 @@ def _broker_errors(doing: str) -> Iterator[None]:
         said = str(error)
         if said.startswith("FENCED"):
             raise CycleFencedError(
-                f"{doing} was refused: this cycle is {said.lower()}. A newer cycle owns the queues, or this one has "
-                "ended; nothing was written. Start a new cycle.",
+                f"{doing} was refused: this cycle is {said.lower()}. A newer cycle owns the queues, or this one "
+                "has ended; nothing was written. Start a new cycle.",
             ) from error
         raise BrokerError(f"Redis failed at {doing}: {said}. Next: {_next_step(error, said)}.") from error
 

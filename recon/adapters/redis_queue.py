@@ -93,7 +93,7 @@ class RedisTaskQueue:
         return outcomes
 
     def revise(self, tasks: Sequence[ScrapeTask], *, fence: int) -> dict[str, str]:
-        """Replace the bodies of ready tasks at their place (the level stays); return id -> revised or gone."""
+        """Replace bodies of ready tasks at their place (the level stays); return id -> revised or gone."""
         outcomes: dict[str, str] = {}
         for batch in _batches(tasks):
             flat: list[str | bytes | int] = []

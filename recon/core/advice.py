@@ -15,10 +15,12 @@ from recon.core.enumeration import SEASON_FIELDS, Enumeration
 from recon.core.findings import Findings
 from recon.core.inventory import Dataset, Inventory
 from recon.core.season_years import season_name, season_of
-from recon.core.seasons import League, SeasonNames, Seasons, SeasonWord, SeasonYears
+from recon.core.seasons import League, SeasonItem, SeasonNames, Seasons, SeasonWord, SeasonYears
 
 #: Names at least this alike (0 to 1, by difflib) are taken for a misspelling.
 _ALIKE = 0.8
+#: The last season of a range that ends in ``current``.
+_FAR_AHEAD = 9999
 _YEARS = re.compile(r"\b((?:18|19|20)\d{2})\s*(?:-|–|—|to|\.\.)\s*((?:18|19|20)\d{2})\b")
 
 
@@ -42,14 +44,14 @@ def note_wildcards(
         elif name in SEASON_FIELDS:
             findings.notice(
                 pattern.spec.where,
-                f"{dataset.name}: '{{{name}}}' is a wildcard: neither the source nor the type declares seasons",
+                f"{dataset.name}: '{{{name}}}' is a wildcard: neither source nor type declares seasons",
             )
     for placeholder in pattern.template.placeholders:
         if placeholder.spec and placeholder.name in pattern.wildcards:
             findings.notice(
                 pattern.spec.where,
-                f"{dataset.name}: the format in '{{{placeholder.name}:{placeholder.spec}}}' has no effect: no "
-                f"dimension '{placeholder.name}' is declared, so it is a wildcard",
+                f"{dataset.name}: the format of '{{{placeholder.name}:{placeholder.spec}}}' has no effect: "
+                f"it is a wildcard, since no dimension '{placeholder.name}' is declared",
             )
 
 
@@ -126,24 +128,22 @@ def _note_ended(seasons: Seasons, owner: str, where: str, current: int, findings
     if not known or max(known) >= current:
         return
     for league, last in lasts.items():
-        if last == max(known):
-            item = next(item for item in reversed(league.items) if _last_of(item) == last)
-            years = isinstance(item, SeasonYears)
-            end, now = (
-                (str(last + 1), str(current + 1)) if years else (season_name(last), season_name(current))
-            )
-            first = (
-                f"{item.first:04d}"
-                if years
-                else season_name(item.first)
-                if isinstance(item, SeasonNames)
-                else ""
-            )
-            of = f" of {league.name}" if league.name else ""
-            findings.notice(
-                where,
-                f'the seasons{of} of {owner} end at {end}, before the current season ({now}); use "{first}..current"',
-            )
+        if last != max(known):
+            continue
+        dated = [item for item in league.items if not isinstance(item, SeasonWord)]
+        years = isinstance(dated[-1], SeasonYears)
+        first = min(_first_of(item) for item in dated)
+        of = f" of {league.name}" if league.name else ""
+        findings.notice(
+            where,
+            f"the seasons{of} of {owner} end at {_named(last, years=years)}, before the current season "
+            f'({_named(current, years=years)}); use "{_named(first, years=years)}..current"',
+        )
+
+
+def _named(begin: int, *, years: bool) -> str:
+    """Return the season that begins in ``begin`` as its list writes it: an integer is the year it ends in."""
+    return str(begin + 1) if years else season_name(begin)
 
 
 def _last(league: League) -> int | None:
@@ -151,15 +151,19 @@ def _last(league: League) -> int | None:
     return max(lasts, default=None)
 
 
-def _last_of(item: SeasonNames | SeasonYears | SeasonWord) -> int | None:
-    """Return the year in which the last season of ``item`` begins: far ahead for ``current``, None for words."""
+def _last_of(item: SeasonItem) -> int | None:
+    """Return the year in which the last season of ``item`` begins; None for a word."""
     match item:
         case SeasonWord():
             return None
         case SeasonNames():
-            return 9999 if item.last is None else item.last
+            return _FAR_AHEAD if item.last is None else item.last
         case SeasonYears():
-            return 9999 if item.last is None else item.last - 1
+            return _FAR_AHEAD if item.last is None else item.last - 1
+
+
+def _first_of(item: SeasonNames | SeasonYears) -> int:
+    return item.first - 1 if isinstance(item, SeasonYears) else item.first
 
 
 def _has_seasons(axis: Axis) -> bool:

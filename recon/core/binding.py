@@ -53,7 +53,8 @@ def _bound_type(
         if dataset.for_each not in declared:
             findings.error(
                 dataset.where,
-                f"{dataset.name}: unknown catalog '{dataset.for_each}'{did_you_mean(dataset.for_each, declared)}",
+                f"{dataset.name}: unknown catalog '{dataset.for_each}'"
+                f"{did_you_mean(dataset.for_each, declared)}",
             )
         return BoundType(dataset, (), skipped=f"catalog '{dataset.for_each}' could not be read")
     patterns = [bound_pattern(dataset, spec, enumeration, findings) for spec in dataset.patterns]

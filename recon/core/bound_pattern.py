@@ -107,8 +107,8 @@ def _told_apart(bound: BoundPattern, findings: Findings) -> BoundPattern:
                 )
             findings.notice(
                 bound.spec.where,
-                f"{dropped:,} of {axis.size:,} rows of catalog '{axis.name}' render the same key as another row "
-                f"in '{bound.spec.text}'; each key is expected once, due with its latest row",
+                f"{dropped:,} of {axis.size:,} rows of catalog '{axis.name}' render the same key as another "
+                f"row in '{bound.spec.text}'; each key is expected once, due with its latest row",
             )
         axes.append(narrowed)
     return replace(bound, axes=tuple(axes))

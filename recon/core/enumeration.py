@@ -147,13 +147,16 @@ def summary(axis: Axis) -> str:
 def _is_in(axis: Axis, field: str, texts: Iterable[str]) -> NDArray[np.bool_]:
     """Tell which indices are named by ``texts``; a date names every step that begins on it."""
     wanted = pl.Series(list(texts), dtype=pl.String).implode()
-    found = plain_texts(axis, field).is_in(wanted).to_numpy()
+    found = plain_texts(axis, field).is_in(wanted)
     if axis.kind is AxisKind.TIME:
-        return found | axis.texts(field, "%Y-%m-%d").is_in(wanted).to_numpy()
-    return found
+        found = found | axis.texts(field, "%Y-%m-%d").is_in(wanted)
+    return np.asarray(found.to_numpy(), dtype=np.bool_)
 
 
 def _why_empty(dimension: Dimension | None) -> str:
     if dimension is None or dimension.kind != "time":
         return "; declare at least one"
-    return f": its start, {dimension.start.at}, lies after its end, {dimension.end.at if dimension.end else 'now'}"
+    end = dimension.end.at if dimension.end else "now"
+    return (
+        f"; its start, {dimension.start.at}, lies after its end, {end}, or 'only' and 'except' leave nothing"
+    )

@@ -88,17 +88,17 @@ class Judge:
             and count == years.size
             and 0 < number < count
         ):
-            last = int(years.columns[years.name].max())  # type: ignore[arg-type] - an Int64 column has an integer maximum
+            last = int(years.columns[years.name].to_numpy().max())
             mend += f"' or 'seasons: \"{last - number + 1}-{last}\""
         self.findings.notice(
             self.dataset.where,
-            f"{self.dataset.name}: its patterns enumerate {count:,} keys{of}, but {key} says {number:,}; it is "
-            f"counted against {number:,} until one of them is mended: write '{mend}'",
+            f"{self.dataset.name}: its patterns enumerate {count:,} keys{of}, but {key} says {number:,}; it "
+            f"is counted against {number:,} until one of them is mended: write '{mend}'",
         )
         return False
 
     def _partition(self, pattern: BoundPattern) -> tuple[str, ...]:
-        """Return the partition of an exact pattern: as declared, else the first that it has of the defaults."""
+        """Return an exact pattern's partition: as declared, else the first of the defaults that it has."""
         declared = pattern.spec.partition or self.dataset.partition
         fields = [field for axis in pattern.axes for field in axis.fields]
         if declared is not None:
@@ -179,8 +179,8 @@ class Judge:
             per = " and ".join(names) or "the whole type"
             self.findings.notice(
                 patterns[0].spec.where,
-                f"{self.dataset.name}: partition [{', '.join(declared)}] is finer than its number, which counts "
-                f"per {per}; the number decides",
+                f"{self.dataset.name}: partition [{', '.join(declared)}] is finer than its number, which "
+                f"counts per {per}; the number decides",
             )
             return names, number
         axes = {

@@ -29,7 +29,7 @@ class _Claim:
 
 
 def note_overlaps(types: Sequence[BoundType], findings: Findings) -> None:
-    """Note each pair of data types of which some key fits both, enumerated placeholders limited to their values.
+    """Note each pair of data types of which one key fits both; enumerated names have only their values.
 
     Segments are compared one by one: literals, value sets, wildcards. Where an axis occurs in several
     segments (a catalog's row, a date in parts), the rendered texts of all enumerated segments together
@@ -99,7 +99,7 @@ def _finite(one: Language, other: Language) -> bool:
 
 
 def _common_rendering(left: _Claim, right: _Claim, places: Sequence[int]) -> str | None:
-    """Return one joint text of the segments ``places`` that both sides render, '' if there are too many to tell."""
+    """Return a joint text of the segments ``places`` that both render, '' if there are too many to tell."""
     if not places:
         return ""
     one, other = _rendered(left, right, places), _rendered(right, left, places)

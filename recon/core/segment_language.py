@@ -96,8 +96,8 @@ class Language:
                 yield re.escape(part)
                 continue
             values = self._values(part)
-            spelled = values is not None and len(values) <= _MAX_SPELLED
-            yield "(?:" + "|".join(map(re.escape, values or ())) + ")" if spelled else ".+"
+            spelled = None if values is None or len(values) > _MAX_SPELLED else values.to_list()
+            yield ".+" if spelled is None else f"(?:{'|'.join(map(re.escape, spelled))})"
 
     def _values(self, part: Placeholder) -> pl.Series | None:
         place = self._place(part)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from recon.shapes import (
     Count,
@@ -27,7 +27,11 @@ from recon.shapes import (
     problem,
 )
 
-SampleRate = Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)]
+#: The fraction of shards a live listing looks at; None (and 1 in the file) means all of them.
+SampleRate = Annotated[
+    Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)] | None,
+    AfterValidator(lambda rate: None if rate == 1 else rate),
+]
 
 
 def _argument_map(value: Any) -> Any:
@@ -66,7 +70,7 @@ class S3Section(Shape):
     """How the lake is looked at."""
 
     bucket: Name | None = Field(None, description="The lake is s3://<bucket> unless `lake` says otherwise.")
-    sample_rate: SampleRate | None = Field(None, description="null or 1: full; samples whole shards.")
+    sample_rate: SampleRate = Field(None, description="null or 1: full; samples whole shards.")
     cache_ttl_hours: Number = 24.0
     parallel_workers: Positive = 4
     prefixes: tuple[Text, ...] = Field((), description="Plain string prefixes that narrow listings.")
@@ -295,7 +299,9 @@ class SettingsShape(Shape):
     )
     inventory: Name | None = Field(None, description="Relative to this file.")
     state: Name = Field(".recon", description="A folder, file:///… or s3://…; shared by all hosts.")
-    state_shared: Flag = Field(False, description="true: this file:// state is on a shared file system.")
+    state_shared: Flag = Field(
+        default=False, description="true: this file:// state is on a shared file system."
+    )
     broker: Name | None = Field(
         None, repr=False, description="redis://…; null: embedded under the state folder."
     )

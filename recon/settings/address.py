@@ -1,0 +1,75 @@
+"""Addresses of the lake, the state and the broker: read, resolved, and refused where they cannot work."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from recon.core.invalid import InvalidValueError
+
+_S3 = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]*(?:/.*)?")
+_BROKER_SCHEMES = ("redis", "rediss", "unix", "redis+socket", "sentinel")
+_LOCAL_SCHEMES = ("unix", "redis+socket")
+
+
+def lake_address(text: str, cwd: Path) -> str:
+    """Return the lake's address; raise ``InvalidValueError`` unless it is s3:// or an absolute file://."""
+    if _S3.fullmatch(text) or (text.startswith("file:///") and text.strip("/") != "file:"):
+        return text.rstrip("/")
+    hint = "" if "://" in text else f"; did you mean 'file://{(cwd / text).resolve()}'?"
+    raise InvalidValueError(f"expected s3://bucket/prefix or file:///path, got {text!r}{hint}")
+
+
+def state_address(text: str, cwd: Path) -> str:
+    """Return the state's address; a plain path is a folder under the working directory ``cwd``."""
+    if "://" not in text:
+        return f"file://{(cwd / text).resolve()}"
+    if _S3.fullmatch(text) or (text.startswith("file:///") and text.strip("/") != "file:"):
+        return text.rstrip("/")
+    raise InvalidValueError(f"expected a folder, file:///path or s3://bucket/prefix, got {text!r}")
+
+
+def broker_address(text: str) -> str:
+    """Return the broker's address; the message never repeats it, since it may hold a password."""
+    scheme = text.partition("://")[0] if "://" in text else ""
+    if scheme not in _BROKER_SCHEMES:
+        expected = "redis://host:6379/0, rediss://… or unix:///path.sock"
+        raise InvalidValueError(
+            f"expected {expected}, got {f'a {scheme}:// address' if scheme else 'no address'}"
+        )
+    try:
+        parts = urlsplit(text)
+        empty = scheme not in _LOCAL_SCHEMES and not parts.hostname
+        _ = parts.port
+    except ValueError as error:
+        raise InvalidValueError(f"the {scheme}:// address has no readable host and port") from error
+    if empty:
+        raise InvalidValueError(f"the {scheme}:// address has no host; expected redis://host:6379/0")
+    return text
+
+
+def is_remote(broker: str) -> bool:
+    """Tell whether the broker may serve other hosts than this one."""
+    parts = urlsplit(broker)
+    host = parts.hostname or ""
+    return (
+        parts.scheme not in _LOCAL_SCHEMES
+        and host not in ("localhost", "::1")
+        and not host.startswith("127.")
+    )
+
+
+def refusals(broker: str | None, state: str, *, state_shared: bool) -> list[str]:
+    """Return why this broker and this state cannot serve one engine together."""
+    if broker is None and state.startswith("s3://"):
+        return [
+            "the embedded broker lives under the state folder, but the state is on S3; "
+            "set `broker` (or RECON_REDIS_URL) to a Redis, or `state` to a folder",
+        ]
+    if broker is not None and is_remote(broker) and state.startswith("file://") and not state_shared:
+        return [
+            "a remote broker lets other hosts work on this state, but they cannot reach its folder; set `state` to "
+            "s3://…, or `state_shared: true` if the folder is on a shared file system, or use a local broker",
+        ]
+    return []

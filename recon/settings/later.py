@@ -1,0 +1,64 @@
+"""Keys of the contract that nothing acts on yet: each one that is switched on says so.
+
+A row leaves this table with the change that makes its key work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from recon.model import Notice
+from recon.strict_yaml import Document
+
+_NO_EFFECT_YET = "{key} has no effect yet: {instead}"
+_LATER: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("s3", "full_scan_every"), "every cycle lists in full"),
+    (("s3", "live_window"), "every cycle lists in full"),
+    (("s3", "max_requests_per_cycle"), "requests are counted and priced, not limited"),
+    (("integration", "dims"), "no DIMS metrics are written"),
+    (("notifications",), "no notifications are sent"),
+    (("reconciliation_loop", "alert_channels"), "no alerts are sent"),
+    (("brake",), "a sudden loss is not held back"),
+    (("scrapers",), "recon runs no scrapers itself; they take their tasks from the queues"),
+)
+_REPORTS = ("s3", "use_aws_inventory")
+_KEYS_WITHOUT_EFFECT: tuple[tuple[str, ...], ...] = (
+    ("version",),
+    ("last_updated",),
+    ("metadata",),
+    ("reconciliation_loop", "daemon_mode"),
+    ("integration", "existing_tools"),
+)
+
+
+def later(document: Document, alert_urls: tuple[str, ...]) -> Iterator[Notice]:
+    """Yield a notice for each key that is switched on before anything acts on it."""
+    if _written(document.value, _REPORTS) is True:
+        where = document.where(_REPORTS, key=True)
+        yield Notice("AWS S3 Inventory reports are not read yet: listing live", where)
+    for path, instead in _LATER:
+        if _is_on(_written(document.value, path)):
+            key = ".".join(path)
+            yield Notice(_NO_EFFECT_YET.format(key=key, instead=instead), document.where(path, key=True))
+    if alert_urls:
+        yield Notice(_NO_EFFECT_YET.format(key="RECON_ALERT_URLS", instead="no alerts are sent"))
+
+
+def without_effect(document: Document) -> tuple[str, ...]:
+    """Return the keys of the file that are accepted and change nothing."""
+    return tuple(
+        ".".join(path) for path in _KEYS_WITHOUT_EFFECT if _written(document.value, path) is not None
+    )
+
+
+def _written(value: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _is_on(value: Any) -> bool:
+    if isinstance(value, Mapping) and value.get("enabled") is False:
+        return False
+    return value not in (None, False, [], {})

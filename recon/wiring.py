@@ -1,0 +1,235 @@
+"""Settings -> ports: the only place that knows which adapter stands behind which port."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from recon import cycle
+from recon.adapters.catalogs import load_catalog
+from recon.adapters.embedded_redis import EmbeddedRedis
+from recon.adapters.inventory_file import load_inventory
+from recon.adapters.ledger import RedisLedger
+from recon.adapters.local_lister import LocalLister
+from recon.adapters.redis_client import RedisBroker
+from recon.adapters.redis_queue import RedisTaskQueue
+from recon.adapters.s3 import S3Lister
+from recon.adapters.sample_lake import ensure_sample_lake
+from recon.adapters.state_store import FileStateStore, S3StateStore
+from recon.core.binding import Catalog
+from recon.core.inventory import Inventory
+from recon.core.limits import QueueLimits
+from recon.core.rank import Policy
+from recon.core.selection import parse_selection
+from recon.cycle import Ports
+from recon.errors import CatalogError, ConfigError
+from recon.model import Notice, Priority
+from recon.plan import Judgement, Options
+from recon.ports import Ledger, Lister, StateStore
+from recon.settings import Settings, load_settings
+
+#: A shard that has not reported after this long is sent out again.
+SHARD_DEADLINE_S = 300.0
+#: Celery shards of one cycle at most: each costs 2-3.5 ms of CPU, whatever it lists.
+SHARDS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """One Redis server's address, as redis-py and as Celery spell it."""
+
+    redis: str
+    celery: str
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything a process of the engine works with."""
+
+    settings: Settings
+    ports: Ports
+    ledger: Ledger
+
+
+def settings(config: Path | None = None) -> Settings:
+    """Return the settings of ``--config``, else ``RECON_CONFIG``, else config/recon.yaml."""
+    return load_settings(config)
+
+
+def broker(chosen: Settings) -> Broker:
+    """Return the broker's addresses; starts the embedded one where none is configured."""
+    if chosen.broker is not None:
+        return Broker(chosen.broker, _as_celery(chosen.broker))
+    server = EmbeddedRedis(state_folder(chosen)).ensure()
+    return Broker(server.url_redis, server.url_celery)
+
+
+def engine(chosen: Settings) -> Engine:
+    """Return the ports and the ledger of this process."""
+    connection = RedisBroker.connect(broker(chosen).redis)
+    queues = connection if chosen.queues_url is None else RedisBroker.connect(chosen.queues_url)
+    limits = _limits(chosen)
+    queue = RedisTaskQueue(
+        queues,
+        prefix=chosen.queues.prefix,
+        lake=chosen.lake,
+        caps=limits.per_level,
+        max_per_run=limits.in_all,
+        visibility_s=chosen.queues.visibility_s,
+    )
+    ports = Ports(lister(chosen), state(chosen), FileStateStore(Path.cwd()), queue, now)
+    return Engine(chosen, ports, RedisLedger(connection, prefix=chosen.queues.prefix))
+
+
+def now() -> datetime:
+    """Return the instant, in UTC: the one clock that the ports carry."""
+    return datetime.now(UTC)  # noqa: TID251 - the edge where the clock is read
+
+
+def lister(chosen: Settings) -> Lister:
+    """Return what looks at the lake; makes the sample lake where the shipped configuration asks for it."""
+    if chosen.lake.startswith("file://"):
+        root = Path(chosen.lake.removeprefix("file://"))
+        ensure_sample_lake(root)
+        return LocalLister(root)
+    bucket, _, prefix = chosen.lake.removeprefix("s3://").partition("/")
+    return S3Lister(
+        bucket,
+        prefix,
+        endpoint_url=chosen.s3.endpoint_url,
+        region=chosen.s3.region,
+        profile=chosen.s3.profile,
+    )
+
+
+def state(chosen: Settings) -> StateStore:
+    """Return the state store."""
+    folder = chosen.state_folder
+    if folder is not None:
+        return FileStateStore(folder)
+    import boto3  # noqa: PLC0415 - takes 0.2 s to import, and most states are folders
+
+    bucket, _, prefix = chosen.state.removeprefix("s3://").partition("/")
+    session = boto3.session.Session(profile_name=chosen.s3.profile, region_name=chosen.s3.region)
+    return S3StateStore(bucket, prefix, session.client("s3", endpoint_url=chosen.s3.endpoint_url))
+
+
+def state_folder(chosen: Settings) -> Path:
+    """Return the folder that the embedded broker lives under."""
+    folder = chosen.state_folder
+    if folder is None:
+        raise ConfigError("an embedded broker needs a state folder; set broker, or RECON_REDIS_URL")
+    return folder
+
+
+def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement:
+    """Read the inventory and its catalogs, and freeze the plan of one cycle."""
+    chosen = wired.settings
+    inventory = load_inventory(chosen.inventory, chosen.source_overrides)
+    catalogs, notices = _catalogs(wired, inventory)
+    inventory = replace(inventory, notices=(*inventory.notices, *chosen.notices, *notices))
+    return cycle.plan(wired.ports, cycle_id, inventory, catalogs, options(chosen, flags))
+
+
+def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
+    """Return how one cycle runs: the settings, with the flags ``dry_run`` and ``select`` over them."""
+    gaps = chosen.gap_detection
+    thresholds = gaps.completeness_thresholds
+    outputs = Path.cwd()
+    gaps_file = chosen.output_file
+    return Options(
+        lake=chosen.lake,
+        dry_run=bool(flags.get("dry_run", chosen.dry_run.enabled)),
+        select=tuple(parse_selection(text) for text in flags.get("select", ())),
+        scope=chosen.s3.prefixes,
+        own=_own_prefixes(chosen),
+        sample_rate=chosen.s3.sample_rate if chosen.lake.startswith("s3://") else None,
+        connections=max(chosen.s3.parallel_workers, 4),
+        shards=SHARDS_MAX,
+        visibility_s=chosen.queues.visibility_s,
+        shard_deadline_s=SHARD_DEADLINE_S,
+        max_expected_keys=chosen.max_expected_keys,
+        policy=Policy(
+            critical_threshold_s=gaps.critical_threshold_days * 86400.0,
+            high_seasons=gaps.high_priority_seasons or (),
+            medium_seasons=gaps.medium_priority_seasons or (),
+            below_critical=thresholds.critical,
+            below_high=thresholds.high,
+            below_medium=thresholds.medium,
+            below_low=thresholds.low,
+        ),
+        limits=_limits(chosen),
+        gaps_file=str(gaps_file.relative_to(outputs)) if gaps_file.is_relative_to(outputs) else None,
+        publish=chosen.task_queue.mode != "file",
+    )
+
+
+def new_cycle_id(at: datetime) -> str:
+    """Return a fresh cycle id that sorts by time."""
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def interval_s(chosen: Settings) -> float | None:
+    """Return the seconds between scheduled cycles; None when the schedule is off."""
+    return chosen.interval_s if chosen.loop.enabled else None
+
+
+def beat_schedule_file(chosen: Settings) -> str:
+    """Return where beat keeps its own notes."""
+    folder = chosen.state_folder or Path.cwd()
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder / "beat-schedule")
+
+
+def shard_deadline_s(_: Settings) -> float:
+    """Return after how many seconds a silent shard is sent out again."""
+    return SHARD_DEADLINE_S
+
+
+def down(chosen: Settings) -> bool:
+    """Stop the embedded broker; return whether one was running."""
+    return EmbeddedRedis(state_folder(chosen)).down() if chosen.broker is None else False
+
+
+def _catalogs(wired: Engine, inventory: Inventory) -> tuple[dict[str, Catalog], list[Notice]]:
+    """Return the catalogs that can be read; the others are told, and their data types are skipped."""
+    loaded: dict[str, Catalog] = {}
+    notices: list[Notice] = []
+    for spec in inventory.catalogs:
+        try:
+            folder = wired.settings.inventory.parent
+            loaded[spec.name] = load_catalog(spec, folder, wired.ports.lister.read)
+        except CatalogError as error:
+            notices.append(Notice(str(error), spec.where))
+    return loaded, notices
+
+
+def _limits(chosen: Settings) -> QueueLimits:
+    queue = chosen.task_queue
+    caps = queue.max_tasks_per_priority
+    return QueueLimits(
+        per_level={level: getattr(caps, level.label) for level in Priority},
+        in_all=queue.max_tasks_per_run,
+        max_share_per_source=queue.max_share_per_source,
+        unproven_max=queue.unproven_max,
+    )
+
+
+def _own_prefixes(chosen: Settings) -> tuple[str, ...]:
+    """Return where recon's own files lie inside the lake."""
+    inside = chosen.state.removeprefix(chosen.lake + "/")
+    return (f"{inside}/",) if inside != chosen.state else ()
+
+
+def _as_celery(url: str) -> str:
+    """Return a ``unix://`` address as Celery spells it; others are the same for both."""
+    if not url.startswith("unix://"):
+        return url
+    path, _, query = url.removeprefix("unix://").partition("?")
+    database = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair).get("db", "0")
+    return f"redis+socket://{unquote(path)}?virtual_host={database}"

@@ -1,0 +1,59 @@
+"""Celery's settings, read once, when the app is first used. Reasons: docs/architecture.md, "Celery on Redis"."""
+
+from __future__ import annotations
+
+from kombu import Queue
+
+from recon import wiring
+from workers.schedule import entries
+
+_settings = wiring.settings()
+_transport = {
+    # Over twice the longest task: a shorter one delivers a running task a second time.
+    "visibility_timeout": 900,
+    # Kombu's default sweep leaves a message of a killed worker waiting for about 100 s.
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "queue_order_strategy": "priority",
+    "socket_keepalive": True,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "health_check_interval": 25,
+}
+
+broker_url = wiring.broker(_settings).celery
+result_backend = broker_url
+broker_transport_options = _transport
+result_backend_transport_options = _transport
+broker_connection_retry_on_startup = True
+
+imports = ("workers.tasks",)
+task_queues = (Queue("recon.control"), Queue("recon.scan"))
+task_default_queue = "recon.control"
+task_create_missing_queues = False
+
+task_acks_late = True
+task_reject_on_worker_lost = True
+task_retry_on_worker_lost = True
+task_ignore_result = True
+task_track_started = False
+worker_prefetch_multiplier = 1
+worker_cancel_long_running_tasks_on_connection_loss = False
+worker_deduplicate_successful_tasks = False
+worker_soft_shutdown_timeout = 10
+worker_enable_soft_shutdown_on_idle = True
+worker_hijack_root_logger = False
+worker_send_task_events = True
+task_send_sent_event = True
+
+accept_content = ["json"]
+result_accept_content = ["json"]
+task_serializer = "json"
+result_serializer = "json"
+result_chord_expires = 86400
+result_expires = 3600
+enable_utc = True
+timezone = "UTC"
+
+beat_schedule = entries(_settings)
+beat_schedule_filename = wiring.beat_schedule_file(_settings)

@@ -1,0 +1,125 @@
+"""What each task does, over the wired ports: lock, ledger and errors around the steps of ``recon.cycle``."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from recon import cycle, wiring
+from recon.errors import CycleFencedError, CycleLockedError, ReconError, StateError
+from recon.plan import Judgement
+
+#: A holder of the final step that is silent for this long is taken for dead.
+FINISH_LEASE_S = 120.0
+
+
+@cache
+def engine() -> wiring.Engine:
+    """Return this process' ports, made when the first task runs."""
+    return wiring.engine(wiring.settings())
+
+
+@cache
+def _judgement(cycle_id: str) -> Judgement:
+    return cycle.load(engine().ports, cycle_id)
+
+
+def slot_cycle(every_s: float) -> str | None:
+    """Return the id of the cycle of this interval, for the first caller in it; None for all others."""
+    wired = engine()
+    if not wired.ledger.take_slot(int(time.time() // every_s)):
+        return None
+    if wired.ledger.current() is not None:
+        wired.ledger.record_overlap()
+        return None
+    return wiring.new_cycle_id(wired.ports.clock())
+
+
+def begin(cycle_id: str, flags: dict[str, Any]) -> list[str]:
+    """Take the lock, freeze the plan, open the ledger; return the shards to look at."""
+    wired = engine()
+    with _reported(cycle_id):
+        wired.ledger.acquire(cycle_id)
+        with wired.ledger.hold(cycle_id):
+            started = time.monotonic()
+            judged = wiring.planned(wired, cycle_id, flags)
+            _note(cycle_id, "plan", time.monotonic() - started)
+        shard_ids = [shard.id for shard in judged.scanned]
+        wired.ledger.open(cycle_id, shard_ids, wired.ports.clock())
+        return shard_ids
+    return []
+
+
+def scan_shard(cycle_id: str, shard_id: str) -> None:
+    """Look at one shard and report it, whatever came of it."""
+    wired = engine()
+    judged = _judgement(cycle_id)
+    shard = next(shard for shard in judged.scanned if shard.id == shard_id)
+    wired.ledger.done(cycle_id, shard_id, cycle.scan_shard(wired.ports, judged, shard))
+
+
+def finish(cycle_id: str) -> None:
+    """Compare, publish and record under the cycle's fence; a second caller does nothing."""
+    wired = engine()
+    if wired.ledger.remaining(cycle_id):
+        return
+    if not wired.ledger.finish(cycle_id, f"{os.getpid()}", FINISH_LEASE_S):
+        return
+    with _reported(cycle_id):
+        fence = wired.ledger.acquire(cycle_id)
+        with wired.ledger.hold(cycle_id):
+            cycle.conclude(wired.ports, _judgement(cycle_id), fence, _noted(cycle_id))
+        wired.ledger.finished(cycle_id)
+        wired.ledger.release(cycle_id)
+    _judgement.cache_clear()
+
+
+def stuck() -> list[tuple[str, list[str]]]:
+    """Return open cycles with the shards that are past their deadline; none of them when all have reported."""
+    wired = engine()
+    found = []
+    for cycle_id in wired.ledger.open_cycles():
+        late = wired.ledger.overdue(cycle_id, wiring.shard_deadline_s(wired.settings))
+        if late:
+            wired.ledger.dispatched(cycle_id, late)
+            found.append((cycle_id, late))
+        elif not wired.ledger.remaining(cycle_id):
+            found.append((cycle_id, []))
+    return found
+
+
+@contextmanager
+def _reported(cycle_id: str) -> Iterator[None]:
+    """Put an error into the state, where whoever waits for the cycle finds it, and give the lock back."""
+    wired = engine()
+    try:
+        yield
+    except (CycleFencedError, CycleLockedError) as error:
+        _fail(cycle_id, error)
+    except ReconError as error:
+        _fail(cycle_id, error)
+        wired.ledger.finished(cycle_id)
+        wired.ledger.release(cycle_id)
+
+
+def _fail(cycle_id: str, error: ReconError) -> None:
+    document = {"message": str(error), "exit_code": error.exit_code, "kind": type(error).__name__}
+    engine().ports.state.put(f"cycles/{cycle_id}/error.json", json.dumps(document).encode())
+
+
+def _note(cycle_id: str, step: str, spent_s: float) -> None:
+    noted = {**_noted(cycle_id), step: spent_s, "planned_at": time.time()}
+    engine().ports.state.put(f"cycles/{cycle_id}/timings.json", json.dumps(noted).encode())
+
+
+def _noted(cycle_id: str) -> dict[str, float]:
+    try:
+        content = engine().ports.state.get(f"cycles/{cycle_id}/timings.json")
+    except StateError:
+        return {}
+    return dict(json.loads(content)) if content else {}

@@ -1,0 +1,61 @@
+"""The cycle's steps as Celery tasks: a few lines each, references as arguments, no policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import chord
+
+from workers import steps
+from workers.app import task
+
+CONTROL = "recon.control"
+SCAN = "recon.scan"
+
+
+@task(name="recon.scheduled_cycle", queue=CONTROL)
+def scheduled_cycle(every_s: float) -> None:
+    """Begin the cycle of this interval, unless another beat or a running cycle has it."""
+    cycle_id = steps.slot_cycle(every_s)
+    if cycle_id is not None:
+        begin.apply_async((cycle_id, {}), task_id=f"{cycle_id}:begin")
+
+
+@task(name="recon.begin", queue=CONTROL)
+def begin(cycle_id: str, flags: dict[str, Any]) -> None:
+    """Plan the cycle and fan its shards out; the chord's body finishes it."""
+    dispatch(cycle_id, steps.begin(cycle_id, flags))
+
+
+@task(name="recon.scan_shard", queue=SCAN)
+def scan_shard(cycle_id: str, shard_id: str) -> None:
+    """Look at one shard; what went wrong comes back as data."""
+    steps.scan_shard(cycle_id, shard_id)
+
+
+@task(name="recon.finish", queue=CONTROL)
+def finish(cycle_id: str) -> None:
+    """Compare, publish and record, once, when every shard has reported."""
+    steps.finish(cycle_id)
+
+
+@task(name="recon.watchdog", queue=CONTROL)
+def watchdog() -> None:
+    """Send shards past their deadline out again, and finish cycles whose chord never fired."""
+    for cycle_id, shard_ids in steps.stuck():
+        for shard_id in shard_ids:
+            scan_shard.apply_async((cycle_id, shard_id), task_id=f"{cycle_id}:{shard_id}")
+        if not shard_ids:
+            finish.apply_async((cycle_id,), task_id=f"{cycle_id}:finish:again")
+
+
+def dispatch(cycle_id: str, shard_ids: list[str]) -> None:
+    """Send the shards out as one chord whose body is ``finish``; ids are deterministic."""
+    body = finish.si(cycle_id).set(task_id=f"{cycle_id}:finish")
+    if not shard_ids:
+        body.apply_async()
+        return
+    header = [
+        scan_shard.si(cycle_id, shard_id).set(task_id=f"{cycle_id}:{shard_id}") for shard_id in shard_ids
+    ]
+    chord(header)(body)
