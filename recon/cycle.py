@@ -17,10 +17,9 @@ from recon.core.catalog import Catalog
 from recon.core.gaps_document import gaps_document
 from recon.core.inventory import Inventory
 from recon.core.scrape import queue_plan
-from recon.core.sketch import Sketch
 from recon.core.standing import CycleFacts
 from recon.core.task_body import TaskBody
-from recon.errors import StateError
+from recon.findings import merged
 from recon.memory import Hints, Memory
 from recon.model import PublishCounts, Shard
 from recon.plan import Judgement, Options, Plan
@@ -72,12 +71,7 @@ def scan_shard(ports: Ports, judged: Judgement, shard: Shard) -> str:
 
 def compare(ports: Ports, judged: Judgement) -> Comparison:
     """Merge what the shards saw and give every expected key its verdict."""
-    sketch = Sketch()
-    for shard in judged.scanned:
-        content = ports.state.get(f"cycles/{judged.plan.cycle_id}/shards/{shard.id}.arrow")
-        if content is not None:
-            sketch = sketch.merged(Sketch({shard.id: sketch_file.decoded(content)}))
-    return compared(judged, sketch, Memory.load(ports.state))
+    return compared(judged, merged(ports.state, judged), Memory.load(ports.state))
 
 
 def publish(ports: Ports, judged: Judgement, found: Comparison, fence: int) -> PublishCounts:
@@ -153,23 +147,6 @@ def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, 
     published_at = ports.clock().timestamp()
     timings_s |= {"compare": compared_at - scanned_at, "publish": published_at - compared_at}
     return record(ports, judged, found, counts, timings_s)
-
-
-def latest(state: StateStore) -> str:
-    """Return the id of the last finished cycle; raise ``StateError`` when there is none."""
-    content = state.get("latest.json")
-    if content is None:
-        raise StateError("no cycle has finished yet in this state. Run one first: recon run")
-    return str(json.loads(content)["cycle_id"])
-
-
-def report(state: StateStore, cycle_id: str) -> dict[str, object]:
-    """Return the report of a finished cycle."""
-    content = state.get(f"cycles/{cycle_id}/report.json")
-    if content is None:
-        raise StateError(f"the state holds no report of cycle {cycle_id}. Run one: recon run")
-    document: dict[str, object] = json.loads(content)
-    return document
 
 
 def _undecided(found: Comparison, body: TaskBody) -> bool:

@@ -175,24 +175,25 @@ def in_file_order(lines: Iterable[str]) -> list[str]:
 
 def json_schema(shape: type[Shape], title: str) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the files that ``shape`` accepts."""
-    schema = shape.model_json_schema(by_alias=True, mode="validation")
-    _open_families(schema)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
+    schema = _tidied(shape.model_json_schema(by_alias=True, mode="validation"))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
 
 
-def _open_families(node: Any) -> None:
-    """Turn each ``head_*`` property into a pattern for such keys, in place."""
+def _tidied(node: Any) -> Any:
+    """Return a generated schema without made-up titles, with each ``head_*`` property as a pattern."""
     if isinstance(node, list):
-        for inner in node:
-            _open_families(inner)
+        return [_tidied(inner) for inner in node]
     if not isinstance(node, dict):
-        return
-    for name in [name for name in node.get("properties", {}) if "*" in name]:
-        head, _, tail = name.partition("*")
-        members = node["properties"].pop(name)
-        node["patternProperties"] = {f"^{head}.+{tail}$": members["additionalProperties"]}
-    for inner in node.values():
-        _open_families(inner)
+        return node
+    tidy = {
+        key: _tidied(inner) for key, inner in node.items() if not (key == "title" and isinstance(inner, str))
+    }
+    if isinstance(tidy.get("description"), str):
+        tidy["description"] = " ".join(tidy["description"].replace("``", "`").split())
+    for name in [name for name in tidy.get("properties", {}) if "*" in name]:
+        members = tidy["properties"].pop(name)
+        tidy["patternProperties"] = {f"^{name.replace('*', '.+')}$": members["additionalProperties"]}
+    return tidy
 
 
 def _placed(shape: type[Shape], document: Document, detail: ErrorDetails) -> list[str]:

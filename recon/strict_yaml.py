@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -20,7 +21,7 @@ from recon.errors import ConfigError
 #: Larger files are refused before they are parsed; bulk belongs into catalogs.
 MAX_BYTES = 16 * 1024 * 1024
 #: Values and keys of one document, every alias counted as often as it is used.
-MAX_VALUES = 1_000_000
+MAX_VALUES = 250_000
 #: Values that aliases may add: enough to reuse settings, far too few for a bomb.
 MAX_ALIASED_VALUES = 10_000
 #: Nesting beyond this is an attack or a mistake; a real inventory needs about eight levels.
@@ -57,11 +58,16 @@ class Mark:
 
 @dataclass(slots=True)
 class _Place:
-    """Where a value starts, where its keys stand, and the places of what it holds."""
+    """Where a value starts, where its keys stand, and the places of what it holds (nothing, for a scalar)."""
 
     mark: Mark
-    keys: dict[str, Mark] = field(default_factory=dict)
-    inner: dict[str | int, _Place] = field(default_factory=dict)
+    keys: Mapping[str, Mark]
+    inner: Mapping[str | int, _Place]
+
+
+#: Shared by every scalar: a dict each would double the cost of a large file.
+_NO_KEYS: Mapping[str, Mark] = MappingProxyType({})
+_NO_PLACES: Mapping[str | int, _Place] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +192,7 @@ class _Reader:
         self._next()  # the stream's start
         event = self._next()
         if isinstance(event, yaml.StreamEndEvent):
-            return None, _Place(Mark(1, 1))
+            return None, _Place(Mark(1, 1), _NO_KEYS, _NO_PLACES)
         value, place = self._node(self._next(), 0)
         self._next()  # the document's end
         event = self._next()
@@ -229,7 +235,7 @@ class _Reader:
             return self._mapping(event, depth)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(event, depth)
-        return _scalar(event), _Place(self._at(event))
+        return _scalar(event), _Place(self._at(event), _NO_KEYS, _NO_PLACES)
 
     def _count(self, event: Any, values: int) -> None:
         self._values += values
@@ -257,29 +263,29 @@ class _Reader:
 
     def _sequence(self, start: Any, depth: int) -> tuple[list[Any], _Place]:
         values: list[Any] = []
-        place = _Place(self._at(start))
+        places: dict[str | int, _Place] = {}
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            value, inner = self._node(event, depth + 1)
-            place.inner[len(values)] = inner
+            value, places[len(values)] = self._node(event, depth + 1)
             values.append(value)
-        return values, place
+        return values, _Place(self._at(start), _NO_KEYS, places)
 
     def _mapping(self, start: Any, depth: int) -> tuple[dict[str, Any], _Place]:
         values: dict[str, Any] = {}
-        place = _Place(self._at(start))
+        keys: dict[str, Mark] = {}
+        places: dict[str | int, _Place] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key, mark = self._key(event), self._at(event)
             value, inner = self._node(self._next(), depth + 1)
             if key in values:
-                first = place.keys[key]
+                first = keys[key]
                 self.problems.append(
                     self._message(
                         mark, f"duplicate key {key!r}; it is first written at line {first.line}, keep one"
                     ),
                 )
                 continue
-            values[key], place.inner[key], place.keys[key] = value, inner, mark
-        return values, place
+            values[key], places[key], keys[key] = value, inner, mark
+        return values, _Place(self._at(start), keys, places)
 
     def _key(self, event: Any) -> str:
         if not isinstance(event, yaml.ScalarEvent):

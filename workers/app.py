@@ -1,4 +1,4 @@
-"""The Celery app: ``celery -A workers.app worker -Q recon.control`` (or ``recon.scan``), ``… beat``, ``… flower``."""
+"""The Celery app: ``celery -A workers.app worker -Q recon.control``, ``… -Q recon.scan``, ``… beat``."""
 
 from __future__ import annotations
 

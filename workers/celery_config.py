@@ -1,4 +1,4 @@
-"""Celery's settings, read once, when the app is first used. Reasons: docs/architecture.md, "Celery on Redis"."""
+"""Celery's settings, read once, when the app is first used; the reasons are in docs/architecture.md."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def finish(cycle_id: str) -> None:
 
 
 def stuck() -> list[tuple[str, list[str]]]:
-    """Return open cycles with the shards that are past their deadline; none of them when all have reported."""
+    """Return open cycles with their shards past the deadline; none of them when all have reported."""
     wired = engine()
     found = []
     for cycle_id in wired.ledger.open_cycles():

@@ -132,8 +132,8 @@ def _broker_errors(doing: str) -> Iterator[None]:
         said = str(error)
         if said.startswith("FENCED"):
             raise CycleFencedError(
-                f"{doing} was refused: this cycle is {said.lower()}. A newer cycle owns the queues, or this one "
-                "has ended; nothing was written. Start a new cycle.",
+                f"{doing} was refused: this cycle is {said.lower()}. A newer cycle owns the queues, or "
+                "this one has ended; nothing was written. Start a new cycle.",
             ) from error
         raise BrokerError(f"Redis failed at {doing}: {said}. Next: {_next_step(error, said)}.") from error
 

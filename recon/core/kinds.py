@@ -45,8 +45,9 @@ class Judge:
             spec = pattern.spec
             found += self._numbered([pattern], spec.expected_per, spec.expected_count, None)
         if pooled:
-            total = self.dataset.expected_years or self.dataset.expected_file_count
-            found += self._numbered(pooled, self.dataset.expected_per, self.dataset.expected_count, total)
+            total = self._total()
+            number = None if total is None else total[1]
+            found += self._numbered(pooled, self.dataset.expected_per, self.dataset.expected_count, number)
         order = {id(pattern): place for place, pattern in enumerate(patterns)}
         return tuple(sorted(found, key=lambda expectation: order[id(expectation.patterns[0])]))
 

@@ -102,9 +102,10 @@ def heads_of(keys: pl.Series, tail: Tail) -> tuple[pl.Series, Codes]:
     """Return the distinct directories of keys (without the last slash) and each key's index into them."""
     pool = pl.Categorical(pl.Categories.random())
     encoded = keys.str.head(-(tail.chars + 1)).cast(pool)
-    distinct, codes = np.unique(encoded.to_physical().to_numpy(), return_inverse=True)
-    names = pl.Series(distinct, dtype=pl.UInt32).cast(pool) if len(distinct) else encoded.head(0)
-    return names.cast(pl.String), codes.astype(np.int64)
+    codes = encoded.to_physical().to_numpy().astype(np.int64)
+    an_example = np.zeros(int(codes.max()) + 1 if len(codes) else 0, dtype=np.int64)
+    an_example[codes] = np.arange(len(codes))
+    return encoded.gather(an_example).cast(pl.String), codes
 
 
 def _literal_ends_at(words: Words, ends: Codes, literal: bytes) -> NDArray[np.bool_]:

@@ -11,6 +11,14 @@ from recon.core.invalid import InvalidValueError
 _S3 = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]*(?:/.*)?")
 _BROKER_SCHEMES = ("redis", "rediss", "unix", "redis+socket", "sentinel")
 _LOCAL_SCHEMES = ("unix", "redis+socket")
+_EMBEDDED_WITH_S3 = (
+    "the embedded broker lives under the state folder, but the state is on S3; "
+    "set `broker` (or RECON_REDIS_URL) to a Redis, or `state` to a folder"
+)
+_REMOTE_WITH_FOLDER = (
+    "a remote broker lets other hosts work on this state, but they cannot reach its folder; set `state` to "
+    "s3://…, or `state_shared: true` if the folder is on a shared file system, or use a local broker"
+)
 
 
 def lake_address(text: str, cwd: Path) -> str:
@@ -63,13 +71,7 @@ def is_remote(broker: str) -> bool:
 def refusals(broker: str | None, state: str, *, state_shared: bool) -> list[str]:
     """Return why this broker and this state cannot serve one engine together."""
     if broker is None and state.startswith("s3://"):
-        return [
-            "the embedded broker lives under the state folder, but the state is on S3; "
-            "set `broker` (or RECON_REDIS_URL) to a Redis, or `state` to a folder",
-        ]
+        return [_EMBEDDED_WITH_S3]
     if broker is not None and is_remote(broker) and state.startswith("file://") and not state_shared:
-        return [
-            "a remote broker lets other hosts work on this state, but they cannot reach its folder; set `state` to "
-            "s3://…, or `state_shared: true` if the folder is on a shared file system, or use a local broker",
-        ]
+        return [_REMOTE_WITH_FOLDER]
     return []

@@ -87,6 +87,11 @@ def load_settings(
     return _settings(shape, origin, config_path, addresses, dry_run=dry_run, interval_s=interval_s)
 
 
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment for worker processes of these settings."""
+    return {**os.environ, "RECON_CONFIG": str(settings.config_path)}  # noqa: TID251 - settings are its only reader
+
+
 def settings_schema() -> dict[str, Any]:
     """Return the JSON Schema of recon.yaml."""
     return json_schema(SettingsShape, "recon settings: how it runs")
@@ -111,7 +116,7 @@ def _addresses(shape: SettingsShape, origin: _Origin) -> _Addresses:
     queues, queues_at = origin.pick(("queues", "url"), redis_url or shape.queues.url)
     if lake is None:
         origin.problems.append(
-            f"{lake_at}: no lake; set `lake: s3://bucket/prefix` (or file:///path), `s3.bucket`, or RECON_LAKE",
+            f"{lake_at}: no lake; set `lake: s3://bucket/prefix` or file:///path, `s3.bucket`, or RECON_LAKE",
         )
     found = _Addresses(
         lake=origin.resolved(lake, lake_at, lambda text: lake_address(text, origin.cwd)) or "",

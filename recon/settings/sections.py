@@ -34,15 +34,6 @@ SampleRate = Annotated[
 ]
 
 
-def _argument_map(value: Any) -> Any:
-    """Return ``{name: {from: [to, …]}}``, a single value standing for a list of one."""
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: inner if isinstance(inner, list) or inner is None else [inner] for key, inner in value.items()
-    }
-
-
 def _per_minute(value: Any) -> Any:
     """Return items per minute from ``20/min`` (also ``/s`` and ``/h``)."""
     count, _, unit = value.partition("/") if isinstance(value, str) else ("", "", "")
@@ -279,7 +270,7 @@ class ScraperSection(Shape):
 
     command: Annotated[tuple[Text, ...], Field(min_length=1)]
     per: Literal["task", "item", "partition", "source"] = "task"
-    map: dict[Name, Annotated[dict[Name, tuple[Text, ...]], BeforeValidator(_argument_map)]] = Field(
+    map: dict[Name, dict[Name, tuple[Text, ...]]] = Field(
         default_factory=dict,
     )
     limits: dict[Name, Count] = Field(default_factory=dict)

@@ -19,6 +19,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError
 
 from recon.adapters.s3.endpoint import Endpoint, resolve
+from recon.adapters.s3.page import LISTING_END
 from recon.adapters.s3.refusal import refusal
 from recon.adapters.s3.retry import Gate, PassingError, Patience
 from recon.errors import AccessDeniedError, LakeError, LakeUnreachableError, ListingInvalidError
@@ -28,7 +29,6 @@ _LISTING_MAX_BYTES = 16 << 20
 #: Objects are read whole (catalogs); larger ones are refused rather than held in memory.
 _OBJECT_MAX_BYTES = 1 << 30
 _ERROR_CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
-_LISTING_END = b"</ListBucketResult>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,9 @@ class S3Client:
                 redirect=False,
                 preload_content=False,
             )
-            body = response.read(limit + 1, decode_content=False)
+            # Unbounded reads are faster, and safe where the server says how much is coming.
+            known = (response.length_remaining or limit) < limit
+            body = response.read(None if known else limit + 1, decode_content=False)
             response.release_conn()
         except urllib3.exceptions.SSLError as error:
             raise LakeUnreachableError(
@@ -182,7 +184,7 @@ class S3Client:
         headers = response.headers
         if response.status != 200:
             raise _refused(response.status, body, headers.get("x-amz-bucket-region", ""), cannot)
-        if question.listing and not body.rstrip().endswith(_LISTING_END):
+        if question.listing and not body.rstrip().endswith(LISTING_END):
             # A 200 may carry an error, or a part of a listing.
             if b"<Error>" in body[:1000]:
                 raise _refused(200, body, "", cannot)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_Places = npt.NDArray[np.int64]
+from recon.adapters.s3.tags import Places
 
 #: The value of each hexadecimal digit by its byte; 255 for every other byte.
 _HEX = np.full(256, 255, np.uint8)
@@ -22,17 +22,17 @@ class PageError(Exception):
     """Raised when an answer is no listing, or one that contradicts itself; the message says how."""
 
 
-def gathered(body: bytes, starts: _Places, stops: _Places) -> pa.Array[Any]:
+def gathered(body: bytes, starts: Places, stops: Places) -> pa.Array[Any]:
     """Return the bytes of ``body`` between ascending, disjoint ``starts`` and ``stops``, in fresh buffers."""
     return _between(body, starts, stops, pa.large_binary())
 
 
-def texts(body: bytes, starts: _Places, stops: _Places) -> pa.Array[Any]:
+def texts(body: bytes, starts: Places, stops: Places) -> pa.Array[Any]:
     """Return the same as ``gathered`` as text; only for what a cast reads next (UTF-8 is not checked)."""
     return _between(body, starts, stops, pa.large_string())
 
 
-def _between(body: bytes | memoryview, starts: _Places, stops: _Places, kind: pa.DataType) -> pa.Array[Any]:
+def _between(body: bytes | memoryview, starts: Places, stops: Places, kind: pa.DataType) -> pa.Array[Any]:
     # Arrow offsets are shared by neighbours: the wanted texts are the even ones, the bytes between the odd.
     offsets = np.empty(2 * len(starts) + 1, np.int64)
     offsets[:-1:2], offsets[1::2], offsets[-1] = starts, stops, stops[-1] if len(stops) else 0
@@ -45,11 +45,12 @@ def _between(body: bytes | memoryview, starts: _Places, stops: _Places, kind: pa
 def decoded(column: pa.Array[Any]) -> pa.Array[Any]:
     """Return URL-decoded texts (``+`` is a space); raise ``PageError`` on a broken escape."""
     data, offsets = _buffers(column)
-    escapes = np.flatnonzero(data == ord("%"))
-    spaces = data == ord("+")
-    if not len(escapes) and not spaces.any():
+    escapes = (data == ord("%")).nonzero()[0]
+    spaces = (data == ord("+")).nonzero()[0]
+    if not len(escapes) and not len(spaces):
         return column
-    data = np.where(spaces, np.uint8(ord(" ")), data)
+    data = data.copy()
+    data[spaces] = ord(" ")
     # An escape must end inside its own text: the first offset above it is that text's end.
     ends = offsets[np.searchsorted(offsets, escapes, side="right")]
     if (escapes + 2 >= ends).any():
@@ -79,7 +80,7 @@ def values(column: pa.Array[Any]) -> list[bytes]:
     return found
 
 
-def _buffers(column: pa.Array[Any]) -> tuple[npt.NDArray[np.uint8], _Places]:
+def _buffers(column: pa.Array[Any]) -> tuple[npt.NDArray[np.uint8], Places]:
     _, offsets, data = column.buffers()
     places = np.zeros(1, np.int64)
     if offsets:
@@ -88,7 +89,7 @@ def _buffers(column: pa.Array[Any]) -> tuple[npt.NDArray[np.uint8], _Places]:
 
 
 def _buffer(array: npt.NDArray[Any]) -> pa.Buffer:
-    return pa.py_buffer(memoryview(array))
+    return pa.py_buffer(array)  # type: ignore[arg-type] # numpy's stubs do not say that arrays are buffers
 
 
 def integers(column: pa.Array[Any]) -> pa.Array[Any]:

@@ -38,7 +38,7 @@ def parse(body: bytes) -> Document:
     parser.CharacterDataHandler = reader.text
     parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
-        parser.Parse(body, 1)
+        parser.Parse(body, True)  # noqa: FBT003 - expat takes it by position only
     except expat.ExpatError as error:
         raise PageError(f"it is not well-formed XML ({error})") from error
     return reader.document()

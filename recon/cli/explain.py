@@ -1,0 +1,33 @@
+"""``recon explain``: what the last finished cycle knows of one key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recon.cli.common import common, print_json
+
+
+@click.command()
+@common
+@click.argument("key")
+def explain(config: Path | None, key: str, *, as_json: bool) -> None:
+    """Say what is known of one key, and which rule ranked it."""
+    from recon import wiring
+    from recon.explanation import explained
+    from recon.findings import last_findings
+
+    document = explained(last_findings(wiring.state(wiring.settings(config))), key)
+    if as_json:
+        print_json(document)
+        return
+    for name, value in document.items():
+        click.echo(f"{name}: {_words(value)}")
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={inner}" for name, inner in value.items()) or "-"
+    return "-" if value is None else str(value)

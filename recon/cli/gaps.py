@@ -1,0 +1,102 @@
+"""``recon gaps``: the gaps of the last finished cycle, or every key of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recon.cli.common import common, print_json, table
+from recon.model import Priority, Reason
+
+
+@click.command()
+@common
+@click.option("--reason", type=click.Choice([reason.value for reason in Reason]))
+@click.option("--priority", type=click.Choice([level.label for level in Priority]))
+@click.option("--select", multiple=True, metavar="EXPR", help="source:x+type:y+season:z; may be repeated.")
+@click.option("--keys", "by_key", is_flag=True, help="One line per key: reason, priority, key.")
+def gaps(
+    config: Path | None,
+    *,
+    as_json: bool,
+    reason: str | None,
+    priority: str | None,
+    select: tuple[str, ...],
+    by_key: bool,
+) -> None:
+    """List the gaps of the last finished cycle."""
+    from recon import wiring
+    from recon.core.selection import parse_selection
+    from recon.findings import last_findings
+
+    found = last_findings(wiring.state(wiring.settings(config)))
+    selections = [parse_selection(text) for text in select]
+    kept = [gap for gap in found.gaps if reason in {None, gap.reason.value} and _selected(gap, selections)]
+    if by_key:
+        _print_keys(kept, priority, as_json=as_json)
+        return
+    kept = [gap for gap in kept if priority in {None, gap.priority.label}]
+    if as_json:
+        print_json([_document(gap) for gap in kept])
+        return
+    rows = [[gap.priority.label, gap.reason.value, gap.name, _size(gap)] for gap in _ranked(kept)]
+    table(["priority", "reason", "gap", "keys"], rows, right={3})
+
+
+def _ranked(found: list[Any]) -> list[Any]:
+    return sorted(found, key=lambda gap: (gap.priority, gap.name, gap.reason))
+
+
+def _size(gap: Any) -> str:
+    return f"{gap.keys:,}" if gap.expected is None else f"{gap.have}/{gap.expected}"
+
+
+def _selected(gap: Any, selections: list[tuple[tuple[str, str], ...]]) -> bool:
+    known = {"source": gap.source, "type": gap.data_type, **dict(gap.partition)}
+    return not selections or any(
+        all(known.get(name) == value for name, value in terms) for terms in selections
+    )
+
+
+def _document(gap: Any) -> dict[str, Any]:
+    return {
+        "source": gap.source,
+        "data_type": gap.data_type,
+        "partition": dict(gap.partition),
+        "reason": gap.reason.value,
+        "priority": gap.priority.label,
+        "keys": gap.keys,
+        "have": gap.have,
+        "expected": gap.expected,
+    }
+
+
+def _print_keys(found: list[Any], priority: str | None, *, as_json: bool) -> None:
+    import numpy as np
+
+    lines: list[tuple[str, str, str]] = []
+    counted: list[tuple[str, str, str]] = []
+    for gap in found:
+        for group in gap.groups:
+            if group.keys is None:
+                label = Priority(int(group.priorities[0])).label
+                counted.append((gap.reason.value, label, f"{gap.name} {gap.have}/{gap.expected}"))
+                continue
+            keys = group.keys.keys_at(np.arange(len(group.priorities)))
+            for key, level in zip(keys, group.priorities.tolist(), strict=True):
+                lines.append((gap.reason.value, Priority(level).label, key))
+    lines.sort(key=lambda line: line[2].encode())
+    shown = [line for line in [*lines, *sorted(counted)] if priority in {None, line[1]}]
+    if as_json:
+        print_json([dict(zip(("reason", "priority", "key"), line, strict=True)) for line in shown])
+        return
+    for why, level, key in shown:
+        click.echo(f"{why}\t{level}\t{_printable(key)}")
+
+
+def _printable(key: str) -> str:
+    odd = key.startswith('"') or any(ord(letter) < 0x20 or ord(letter) == 0x7F for letter in key)
+    return json.dumps(key) if odd else key

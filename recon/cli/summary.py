@@ -1,0 +1,80 @@
+"""A cycle's report in words: what was seen, what is wrong, what was queued, what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from recon.cli.common import table
+
+_COUNTS = ("have", "stale", "small", "missing", "unknown")
+
+
+def print_summary(document: dict[str, Any]) -> None:
+    """Print a finished cycle for people."""
+    observed, verdicts, gaps, tasks = (document[name] for name in ("observed", "verdicts", "gaps", "tasks"))
+    shards = observed["shards"]
+    click.echo(
+        f"cycle {document['cycle_id']} of {document['lake']}: {observed['objects']:,} objects seen in "
+        f"{observed['requests']:,} requests, {shards['complete']} of {shards['planned']} shards complete, "
+        f"{document['duration_s']:.1f} s" + (" (dry run)" if document["dry_run"] else ""),
+    )
+    click.echo("  ".join(f"{name} {count:,}" for name, count in verdicts.items()))
+    click.echo()
+    table(
+        [
+            "data type",
+            "kind",
+            "partitions",
+            "expected",
+            "have",
+            "stale",
+            "small",
+            "missing",
+            "unknown",
+            "coverage",
+        ],
+        _by_type(document["coverage"]),
+        right={2, 3, 4, 5, 6, 7, 8, 9},
+    )
+    click.echo()
+    levels = ", ".join(f"{count} {level}" for level, count in gaps["by_priority"].items())
+    click.echo(
+        f"gaps: {gaps['total']} ({levels}), {gaps['keys']:,} keys; {document['unexpected']:,} unexpected objects"
+    )
+    click.echo(
+        f"tasks: {tasks['published']} published, {tasks['withdrawn']} withdrawn, {tasks['moved']} moved, "
+        f"{tasks['duplicate']} already out, {tasks['deferred']} deferred, {tasks['unproven']} unproven; "
+        f"{tasks['outstanding']} outstanding",
+    )
+    for line in document["warnings"]:
+        click.echo(f"warning: {line}", err=True)
+    click.echo(
+        "next: recon gaps --keys | recon coverage | recon explain KEY; run again: nothing is queued twice"
+    )
+
+
+def _by_type(rows: list[dict[str, Any]]) -> list[list[str]]:
+    grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        grouped.setdefault((f"{row['source']}.{row['data_type']}", row["kind"]), []).append(row)
+    return [_line(name, kind, own) for (name, kind), own in grouped.items()]
+
+
+def _line(name: str, kind: str, rows: list[dict[str, Any]]) -> list[str]:
+    def total(column: str) -> int:
+        return sum(row[column] or 0 for row in rows)
+
+    judged = total("ok") + total("stale") + total("small") + total("missing")
+    share = "-"
+    if kind == "any":
+        share = "unquantified"
+    elif kind == "counted" and all(row["coverage"] is not None for row in rows):
+        wanted = total("expected")
+        share = f"{sum(min(row['have'], row['expected']) for row in rows) / wanted:.1%}" if wanted else "-"
+    elif kind == "exact" and judged:
+        share = f"{total('ok') / judged:.1%}"
+    expected = "-" if kind == "any" else f"{total('expected'):,}"
+    counts = [f"{total(column):,}" for column in _COUNTS]
+    return [name, kind, f"{len(rows):,}", expected, *counts, share]

@@ -1,0 +1,31 @@
+"""Globs of keys that are no lake data."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from recon.core.ignore import ignored
+
+
+@pytest.mark.parametrize(
+    ("glob", "key", "hit"),
+    [
+        ("**/_temporary/**", "a/b/_temporary/0/x", True),
+        ("**/_temporary/**", "_temporary/x", True),
+        ("**/_temporary/**", "a/my_temporary/x", False),
+        ("**/*.crc", "a/b/.x.crc", True),
+        ("**/*.crc", "x.crc", True),
+        ("**/*.crc", "x.crc.gz", False),
+        ("logs/*", "logs/a/b", False),
+        ("a?c", "a/c", False),
+        ("a.c", "abc", False),
+    ],
+)
+def test_stars_cross_folders_only_in_pairs(glob, key, hit):
+    assert bool(re.search(ignored([glob]) or "", key)) is hit
+
+
+def test_no_globs_ignore_nothing():
+    assert ignored([]) is None
