@@ -50,6 +50,7 @@ def plan(
     """Freeze what is expected at this instant and cut the key space into shards."""
     draft = Plan(cycle_id, ports.clock(), inventory, options, (), tuple(catalogs), notices=inventory.notices)
     judged = plans.judgement(draft, catalogs)
+    ports.queue.claim_lake()
     hints = Hints.load(ports.state, options.lake)
     shards = planned_shards(ports.lister, judged, hints)
     frozen = replace(draft, shards=shards, ordered=hints.ordered, notices=(*draft.notices, *judged.notices))

@@ -97,7 +97,7 @@ def lister(chosen: Settings) -> Lister:
     """Return what looks at the lake; makes the sample lake where the shipped configuration asks for it."""
     if chosen.lake.startswith("file://"):
         root = Path(chosen.lake.removeprefix("file://"))
-        ensure_sample_lake(root)
+        ensure_sample_lake(root, now())
         return LocalLister(root)
     bucket, _, prefix = chosen.lake.removeprefix("s3://").partition("/")
     return S3Lister(

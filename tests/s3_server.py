@@ -13,10 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
-import hashlib
-import hmac
 import random
-import re
 import signal
 import threading
 from array import array
@@ -25,16 +22,17 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from urllib.parse import quote_from_bytes, unquote_to_bytes
-from xml.sax.saxutils import escape
+from typing import Self
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
+from s3_pages import error, is_signed, listing
 
 #: What can be injected, by name, with a probability and, if wanted, a number of times.
 FAULTS = {
     "slow_down": "503 SlowDown",
     "internal": "500 InternalError",
-    "bad_gateway": "502 from something before S3, with HTML",
+    "bad_gateway": "502 BadGateway",
     "hang": "no answer for hang_s seconds, then the connection closes",
     "drop": "the connection closes before a byte of the answer",
     "reset": "the connection is reset (RST) in the middle of the body",
@@ -60,7 +58,27 @@ FAULTS = {
     "no_bucket": "404 NoSuchBucket",
     "doctype": "the listing declares a document type with entities",
 }
-_SAFE = re.compile(rb"[A-Za-z0-9/_.~-]*\Z")
+#: The error code of each fault that is one, and the status of each code.
+_REFUSALS = {
+    "slow_down": "SlowDown",
+    "internal": "InternalError",
+    "bad_gateway": "BadGateway",
+    "expired": "ExpiredToken",
+    "skewed": "RequestTimeTooSkewed",
+    "wrong_region": "PermanentRedirect",
+    "no_bucket": "NoSuchBucket",
+}
+_STATUSES = {
+    "SlowDown": 503,
+    "InternalError": 500,
+    "BadGateway": 502,
+    "ExpiredToken": 400,
+    "RequestTimeTooSkewed": 403,
+    "PermanentRedirect": 301,
+    "NoSuchBucket": 404,
+    "AccessDenied": 403,
+    "SignatureDoesNotMatch": 403,
+}
 _MS = 1_700_000_000_000
 
 
@@ -106,7 +124,7 @@ class Objects:
 
 
 def synthetic_keys(count: int, prefixes: int = 300) -> list[bytes]:
-    """Return ``count`` keys spread over ``prefixes`` folders, as a lake with a column in its path has them."""
+    """Return ``count`` keys spread over ``prefixes`` folders, with a column in the path as lakes have it."""
     per = -(-count // prefixes)
     return [
         b"events/source=%03d/part-%08d.parquet" % (folder, number)
@@ -167,7 +185,7 @@ class S3Server:
                 return name
         return None
 
-    def __enter__(self) -> S3Server:
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=lambda: asyncio.run(self.serve()), daemon=True)
         self._thread.start()
         self._ready.wait(10)
@@ -200,33 +218,23 @@ class S3Server:
         arguments = {name: unquote_to_bytes(value) for name, value in query.items()}
         kind = "list" if not rest else "get"
         self.requests[kind] += 1
-        region = {"x-amz-bucket-region": "eu-central-1"}
-        if self.secret and not _signed(method, path, query_string, headers, self.secret):
-            return 403, _error("SignatureDoesNotMatch"), {}
-        if bucket.decode() != self.bucket or self.strikes("no_bucket"):
-            return 404, _error("NoSuchBucket"), {}
-        match self.strikes("slow_down", "internal", "bad_gateway", "expired", "skewed", "wrong_region"):
-            case "slow_down":
-                return 503, _error("SlowDown"), {}
-            case "internal":
-                return 500, _error("InternalError"), {}
-            case "bad_gateway":
-                return 502, b"<html>Bad Gateway</html>", {}
-            case "expired":
-                return 400, _error("ExpiredToken"), {}
-            case "skewed":
-                return 403, _error("RequestTimeTooSkewed"), {}
-            case "wrong_region":
-                return 301, _error("PermanentRedirect"), region
         asked = rest[0] if rest else arguments.get("prefix", b"")
-        if any(asked.startswith(prefix) for prefix in self.denied):
-            return 403, _error("AccessDenied"), {}
+        if self.secret and not is_signed(method, path, query_string, headers, self.secret):
+            refused = "SignatureDoesNotMatch"
+        elif bucket.decode() != self.bucket:
+            refused = "NoSuchBucket"
+        elif any(asked.startswith(prefix) for prefix in self.denied):
+            refused = "AccessDenied"
+        else:
+            refused = _REFUSALS.get(self.strikes(*_REFUSALS), "")
+        if refused:
+            return _STATUSES[refused], error(refused), {"x-amz-bucket-region": "eu-central-1"}
         return self._object(rest[0]) if rest else (200, self._listing(arguments), {})
 
     def _object(self, key: bytes) -> tuple[int, bytes, dict[str, str]]:
         at = bisect_left(self.objects.keys, key)
         if self.objects.keys[at : at + 1] != [key]:
-            return 404, _error("NoSuchKey"), {}
+            return 404, error("NoSuchKey"), {}
         body = self.objects.bodies.get(key)
         modified = {"Last-Modified": formatdate(self.objects.mtimes[at] / 1000, usegmt=True), "ETag": '"0"'}
         return 200, bytes(self.objects.sizes[at]) if body is None else body, modified
@@ -234,9 +242,9 @@ class S3Server:
     def _listing(self, query: dict[str, bytes]) -> bytes:
         match self.strikes("error_200", "denied_200", "html_200"):
             case "error_200":
-                return _error("InternalError")
+                return error("InternalError")
             case "denied_200":
-                return _error("AccessDenied")
+                return error("AccessDenied")
             case "html_200":
                 return b"<html><body>Sign in to the network</body></html>"
         prefix = b"" if self.strikes("ignore_prefix") else query.get("prefix", b"")
@@ -246,9 +254,9 @@ class S3Server:
         if "continuation-token" in query:
             start = base64.urlsafe_b64decode(query["continuation-token"])
         if self.strikes("folder_order"):
-            return _page(self, *self._by_folder(prefix, start, wanted), url=url, query=query)
+            return listing(self, *self._by_folder(prefix, start, wanted), url=url, query=query)
         rows, prefixes, token = self._cut(prefix, start, query.get("delimiter", b""), wanted)
-        return _page(self, rows, prefixes, token, url=url, query=query)
+        return listing(self, rows, prefixes, token, url=url, query=query)
 
     def _cut(
         self, prefix: bytes, start: bytes, delimiter: bytes, wanted: int
@@ -292,105 +300,6 @@ def _after(prefix: bytes) -> bytes:
     """Return the least byte string above everything that starts with ``prefix``."""
     trimmed = prefix.rstrip(b"\xff")
     return trimmed[:-1] + bytes([trimmed[-1] + 1]) if trimmed else b"\xff" * 1100
-
-
-def _text(key: bytes, url: bool) -> bytes:
-    if not url:
-        return escape(key.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-    if _SAFE.match(key):
-        return key
-    return quote_from_bytes(key, safe="/-_.~ ").replace(" ", "+").encode()
-
-
-_SHAPES = {
-    "aws": b"<Contents><Key>%s</Key><LastModified>%sZ</LastModified>"
-    b"<ETag>&quot;d41d8cd98f00b204e9800998ecf8427e&quot;</ETag><Size>%d</Size><StorageClass>STANDARD</StorageClass>"
-    b"</Contents>",
-    "aws_checksum": b"<Contents><Key>%s</Key><LastModified>%sZ</LastModified><ETag>&quot;0&quot;</ETag>"
-    b"<ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType><Size>%d</Size>"
-    b"<StorageClass>GLACIER</StorageClass><RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>"
-    b"<RestoreExpiryDate>2030-01-01T00:00:00.000Z</RestoreExpiryDate></RestoreStatus></Contents>",
-    "minio": b"<Contents><Key>%s</Key><LastModified>%sZ</LastModified><ETag>&#34;0&#34;</ETag><Size>%d</Size>"
-    b"<Owner><ID>02d6176d</ID><DisplayName>minio</DisplayName></Owner><StorageClass>STANDARD</StorageClass>"
-    b"</Contents>",
-    "indented": b"\n  <Contents>\n    <Key>%s</Key>\n    <LastModified>%sZ</LastModified>\n    <Size>%d</Size>\n"
-    b"  </Contents>\n",
-    "attributes": b'<Contents><Key xml:space="preserve">%s</Key><LastModified>%sZ</LastModified>'
-    b"<Size>%d</Size></Contents>",
-}
-
-
-def _page(
-    server: S3Server,
-    rows: list[int],
-    prefixes: list[bytes],
-    token: bytes | None,
-    *,
-    url: bool,
-    query: dict[str, bytes],
-) -> bytes:
-    """Return a listing as XML, with the faults of a listing that are on."""
-    objects = server.objects
-    if server.strikes("unordered"):
-        rows = server.random.sample(rows, len(rows))
-    mtimes = np.array([objects.mtimes[at] for at in rows], "datetime64[ms]")
-    times = np.datetime_as_string(mtimes, unit="ms").astype("S").tolist() if rows else []
-    shape = _SHAPES[server.shape]
-    keys = objects.keys
-    entries = [
-        shape % (_text(keys[at], url), time, objects.sizes[at]) for at, time in zip(rows, times, strict=True)
-    ]
-    count = len(entries) + len(prefixes) + bool(server.strikes("lie_count"))
-    if entries and server.strikes("lose_entry"):
-        entries.pop(server.random.randrange(len(entries)))
-    name = None if token is None else base64.urlsafe_b64encode(token)
-    if name and server.strikes("repeat_token"):
-        name = base64.urlsafe_b64encode(keys[bisect_left(keys, query.get("prefix", b""))])
-    parts = [
-        b'<?xml version="1.0" encoding="UTF-8"?>\n',
-        b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]>' if server.strikes("doctype") else b"",
-        b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">',
-        b"<Name>%s</Name><Prefix>%s</Prefix>"
-        % (server.bucket.encode(), _text(query.get("prefix", b""), url)),
-        b"<NextContinuationToken>%s</NextContinuationToken>" % name
-        if name and not server.strikes("no_token")
-        else b"",
-        b"" if server.strikes("no_count") else b"<KeyCount>%d</KeyCount>" % count,
-        b"<MaxKeys>1000</MaxKeys><IsTruncated>%s</IsTruncated>" % (b"true" if name else b"false"),
-        b"<EncodingType>url</EncodingType>" if url else b"",
-        *entries,
-        *(b"<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>" % _text(item, url) for item in prefixes),
-        b"<Contents></ListBucketResult>" if server.strikes("broken_xml") else b"</ListBucketResult>",
-    ]
-    return b"".join(parts)
-
-
-def _error(code: str) -> bytes:
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>canary-message</Message>'
-        "<AWSAccessKeyId>canary-access-key</AWSAccessKeyId><StringToSign>canary</StringToSign></Error>"
-    ).encode()
-
-
-def _signed(method: str, path: str, query: str, headers: dict[str, str], secret: str) -> bool:
-    """Return whether the SigV4 signature is right, computed anew from the request as it came."""
-    found = re.match(
-        r"AWS4-HMAC-SHA256 Credential=[^/]+/(\d+)/([^/]+)/s3/aws4_request, ?SignedHeaders=([^,]+), ?Signature=(\w+)",
-        headers.get("authorization", ""),
-    )
-    if not found:
-        return False
-    day, region, names, signature = found.groups()
-    ordered = "&".join(sorted(query.split("&")))
-    signed = "".join(f"{name}:{headers.get(name, '')}\n" for name in names.split(";"))
-    canonical = "\n".join([method, path, ordered, signed, names, headers["x-amz-content-sha256"]])
-    scope = f"{day}/{region}/s3/aws4_request"
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    key = f"AWS4{secret}".encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    text = f"AWS4-HMAC-SHA256\n{headers['x-amz-date']}\n{scope}\n{digest}"
-    return hmac.new(key, text.encode(), "sha256").hexdigest() == signature
 
 
 class _Connection(asyncio.Protocol):
@@ -463,6 +372,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--fault", action="append", default=[], metavar="NAME=P", help=", ".join(FAULTS))
     options = parser.parse_args()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     server = S3Server(
         synthetic_keys(options.keys, options.prefixes),
         bucket=options.bucket,
@@ -474,16 +384,9 @@ def main() -> None:
         name, _, p = item.partition("=")
         server.inject(name, float(p or 1))
 
-    async def run() -> None:
-        serving = asyncio.create_task(server.serve())
-        while not server._ready.is_set():
-            await asyncio.sleep(0.01)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, server._stop.set)
+    with server:
         print(server.url, flush=True)
-        await serving
-
-    asyncio.run(run())
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 
 if __name__ == "__main__":

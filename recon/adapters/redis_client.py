@@ -27,24 +27,22 @@ RETRIES = 3
 #: The oldest server that this project's tests run on; LPOS, which the scripts use, came with 6.0.6.
 MINIMUM_VERSION = (6, 2)
 
-#: What the server's refusal holds -> what to do. The first that fits wins.
+#: What the refusal holds (the client cuts the server's code off where it has a class for it) -> what to do.
 NEXT_STEPS = (
     (
         "OTHERLAKE",
         "set another queues.prefix for this lake, or withdraw that lake's tasks and delete <prefix>:q:lake",
     ),
-    ("OOM", "give Redis more memory (maxmemory) or drain the queues; nothing of this call was written"),
-    ("READONLY", "point the broker URL at the primary: this server is a replica"),
-    ("MISCONF", "Redis cannot write to its disk; free space there, then see its log"),
+    ("maxmemory", "give Redis more memory (maxmemory) or drain the queues; nothing of this call was written"),
+    ("read only replica", "point the broker URL at the primary: this server is a read-only replica"),
+    ("MISCONF", "Redis cannot write to its disk: free space there, then see its log"),
     ("max number of clients", "raise Redis' maxclients or run fewer workers"),
-    ("NOAUTH", "put the password into the broker URL (redis://:password@host)"),
-    ("WRONGPASS", "check user and password in the broker URL"),
-    ("invalid username-password", "check user and password in the broker URL"),
-    ("NOPERM", "grant this user the commands and keys of docs/queue-protocol.md"),
+    ("Authentication", "put the right user and password into the broker URL (redis://user:password@host)"),
+    ("NoPermission", "grant this user the commands and keys of docs/queue-protocol.md"),
     ("permissions", "grant this user the commands and keys of docs/queue-protocol.md"),
-    ("LOADING", "Redis is still reading its data; try again shortly"),
-    ("CROSSSLOT", "on a Cluster the prefix needs a hash tag: queues.prefix: '{recon}'"),
-    ("WRONGTYPE", "another program uses one of these keys; set another queues.prefix"),
+    ("BusyLoading", "Redis is still reading its data; try again shortly"),
+    ("same slot", "on a Cluster the prefix needs a hash tag: queues.prefix: '{recon}'"),
+    ("WRONGTYPE", "another program uses one of these keys: set another queues.prefix"),
 )
 
 
@@ -135,10 +133,11 @@ def _broker_errors(doing: str) -> Iterator[None]:
                 f"{doing} was refused: this cycle is {said.lower()}. A newer cycle owns the queues, or "
                 "this one has ended; nothing was written. Start a new cycle.",
             ) from error
-        raise BrokerError(f"Redis failed at {doing}: {said}. Next: {_next_step(error, said)}.") from error
+        raise BrokerError(f"Redis failed at {doing}: {said}. Next: {_next_step(error)}.") from error
 
 
-def _next_step(error: redis.RedisError, said: str) -> str:
+def _next_step(error: redis.RedisError) -> str:
+    said = f"{type(error).__name__}: {error}"
     for holds, step in NEXT_STEPS:
         if holds in said:
             return step

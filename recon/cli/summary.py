@@ -50,9 +50,7 @@ def print_summary(document: dict[str, Any]) -> None:
     )
     for line in document["warnings"]:
         click.echo(f"warning: {line}", err=True)
-    click.echo(
-        "next: recon gaps --keys | recon coverage | recon explain KEY; run again: nothing is queued twice"
-    )
+    click.echo("next: recon gaps --keys, recon coverage; a second run queues nothing twice")
 
 
 def _by_type(rows: list[dict[str, Any]]) -> list[list[str]]:

@@ -61,7 +61,6 @@ def _bound_type(
     found = [pattern for pattern in patterns if pattern is not None]
     if len(found) < len(patterns) or not found:
         return BoundType(dataset, ())
-    note_idle_except(dataset, enumeration.left_out(dataset), findings)
     for pattern in found:
         note_wildcards(dataset, pattern, enumeration, findings)
     note_description(dataset, found, findings)
@@ -71,10 +70,12 @@ def _bound_type(
 
     catalog = enumeration.catalogs.get(dataset.for_each or "")
     try:
-        return BoundType(dataset, Judge(dataset, catalog, size_of, findings).expectations(found))
+        expectations = Judge(dataset, catalog, size_of, findings).expectations(found)
     except InvalidValueError as error:
         findings.error(dataset.where, f"{dataset.name}: {error.message}")
         return BoundType(dataset, ())
+    note_idle_except(dataset, enumeration.left_out(dataset), findings)
+    return BoundType(dataset, expectations)
 
 
 def _size(name: str, dataset: Dataset, patterns: list[BoundPattern], enumeration: Enumeration) -> int | None:

@@ -48,7 +48,7 @@ def rows_axis(catalog: Catalog, starts: tuple[int, int]) -> Axis:
             )
     due_at = None if spec.due is None else instants(frame[spec.due], "UTC")
     if due_at is not None and np.isnat(due_at).any():
-        raise InvalidValueError(_rows_message(spec, spec.due or "", np.isnat(due_at), "no date"))
+        raise InvalidValueError(_rows_message(spec, spec.due or "", np.isnat(due_at), "holds no date"))
     begins, ends = _intervals(frame, starts)
     return Axis(
         spec.name,
@@ -68,7 +68,7 @@ def empty_cells(catalog: Catalog, rows: Axis, used: Iterable[str]) -> list[str]:
     for column in dict.fromkeys(used):
         empty = (rows.columns[column].str.strip_chars() == "").to_numpy()
         if empty.any():
-            found.append(_rows_message(catalog.spec, column, empty, "empty"))
+            found.append(_rows_message(catalog.spec, column, empty, "is empty"))
     return found
 
 
@@ -102,7 +102,7 @@ def _life(spec: CatalogSpec, rows: Axis, column: str, blank: np.datetime64, zone
     empty = (texts.str.strip_chars() == "").to_numpy()
     bad = np.isnat(moments) & ~empty
     if bad.any():
-        raise InvalidValueError(_rows_message(spec, column, bad, "no date"))
+        raise InvalidValueError(_rows_message(spec, column, bad, "holds no date"))
     return np.where(empty, blank, moments)
 
 
@@ -131,6 +131,4 @@ def _rows_message(spec: CatalogSpec, column: str, bad: NDArray[np.bool_], what: 
     rows = np.flatnonzero(bad) + 1
     shown = ", ".join(str(row) for row in rows[:_ROWS_SHOWN])
     more = f" and {len(rows) - _ROWS_SHOWN:,} more" if len(rows) > _ROWS_SHOWN else ""
-    return (
-        f"{_title(spec)}: column '{column}' holds {what} in row {shown}{more}; fill it in or remove the row"
-    )
+    return f"{_title(spec)}: column '{column}' {what} in row {shown}{more}; fill it in or remove the row"

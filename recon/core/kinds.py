@@ -82,7 +82,8 @@ class Judge:
         if number == count or (key == "expected_years" and years is not None and number == years.size):
             return True
         of = f" of '{years.name}', {summary(years)}" if years is not None and count == years.size else ""
-        mend = f"{key}: {count}"
+        own = f"{{{self.dataset.source}: {{{self.dataset.data_type}: {count}}}}}"
+        mend = f"{key}: {count if key == 'expected_years' else own}"
         if (
             years is not None
             and years.kind is AxisKind.INTEGER

@@ -105,8 +105,8 @@ def _common_rendering(left: _Claim, right: _Claim, places: Sequence[int]) -> str
     one, other = _rendered(left, right, places), _rendered(right, left, places)
     if one is None or other is None:
         return ""
-    shared = one.filter(one.is_in(other.implode()))
-    return None if shared.is_empty() else str(shared[0])
+    shared = one.filter(one.is_in(other.implode())).min()
+    return None if shared is None else str(shared)
 
 
 def _rendered(claim: _Claim, against: _Claim, places: Sequence[int]) -> pl.Series | None:

@@ -24,8 +24,8 @@ from recon.model import OutstandingTask, ScrapeTask
 class QueuePlan:
     """Actions in the order to carry them out; ``deferred`` and ``unproven`` count tasks that wait.
 
-    ``moved`` tasks are published under their known id at another level. ``outstanding`` is what the queue
-    holds afterwards.
+    ``moved`` tasks are published under their known id at another level. An id may be withdrawn and
+    published anew: its level was full when it had to sink. ``outstanding`` is what the queue then holds.
     """
 
     withdrawn: tuple[str, ...] = ()
@@ -113,32 +113,40 @@ def outstanding_after(
 
 
 def _placement(
-    groups: Sequence[WantedGroup], ready: Sequence[Standing], books: Books, lake: str
+    groups: Sequence[WantedGroup],
+    ready: Sequence[Standing],
+    books: Books,
+    lake: str,
 ) -> _Placement:
     """Return where the tasks in the lists belong today, and move them in ``books``.
 
-    Those that sink go first, the lowest before the others, to make room for those that rise. With no room
-    below, a sinking task leaves (its keys wait with the deferred ones); with none above, a rising one waits.
+    Each move needs room at its level when it is carried out. Where none is left, a sinking task leaves (its
+    keys wait with the deferred ones, and a more urgent level is free again); a rising one waits.
     """
     wording = reworded(groups, ready, lake)
     placement = _Placement([], [], [])
     levels = {one.task.id: level_today(groups, one) for one in ready}
-    sinking = [one for one in ready if levels[one.task.id] > one.task.priority]
-    sinking.sort(key=lambda one: -levels[one.task.id])
-    rising = [one for one in ready if levels[one.task.id] < one.task.priority]
-    rising.sort(key=lambda one: levels[one.task.id])
+    pending = [one for one in ready if levels[one.task.id] != one.task.priority]
+    # Sinking ones first, the lowest before the others: each makes room where it was.
+    pending.sort(key=lambda one: (levels[one.task.id] < one.task.priority, -levels[one.task.id]))
+    while pending:
+        stuck = []
+        for one in pending:
+            level = levels[one.task.id]
+            if books.room(level) > 0:
+                books.move(one.task.priority, level, one.task.source)
+                placement.moved.append(wording[one.task.id](level))
+            else:
+                stuck.append(one)
+        if len(stuck) == len(pending):
+            leaver = stuck[0]
+            if levels[leaver.task.id] < leaver.task.priority:
+                break
+            books.add(leaver.task.priority, leaver.task.source, leaver.body.data_type, by=-1)
+            placement.crowded_out.append(stuck.pop(0).task.id)
+        pending = stuck
     settled = [one for one in ready if levels[one.task.id] == one.task.priority]
-    for one in [*sinking, *rising]:
-        level = levels[one.task.id]
-        if books.room(level) > 0:
-            books.move(one.task.priority, level, one.task.source)
-            placement.moved.append(wording[one.task.id](level))
-        elif level < one.task.priority:
-            settled.append(one)
-        else:
-            books.add(one.task.priority, one.task.source, one.body.data_type, by=-1)
-            placement.crowded_out.append(one.task.id)
-    for one in settled:
+    for one in (*settled, *pending):
         today = wording[one.task.id](one.task.priority)
         if today.body != one.task.body and len(today.body) <= MAX_BODY_BYTES:
             placement.revised.append(today)

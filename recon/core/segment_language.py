@@ -49,12 +49,12 @@ class Language:
         )
 
     def texts(self) -> pl.Series:
-        """Return every text (distinct) of a segment without wildcards."""
+        """Return every text (distinct, in no order) of a segment without wildcards."""
         if self._texts is None:
             columns = pl.DataFrame({"": [""]}).lazy()
             for place in self.axes:
                 columns = columns.join(self.columns(place).lazy().unique(), how="cross")
-            self._texts = columns.select(self.expression()).collect().to_series().unique(maintain_order=True)
+            self._texts = columns.select(self.expression()).collect().to_series().unique()
         return self._texts
 
     def columns(self, place: int) -> pl.DataFrame:
@@ -120,8 +120,8 @@ def common_text(left: Language, right: Language) -> str | None:
         left, right = right, left
     texts = left.texts()
     fits = texts.str.contains(right.regex()) if right.wild else texts.is_in(right.texts().implode())
-    place = fits.arg_max() if fits.any() else None
-    return None if place is None else str(texts[place])
+    shared = texts.filter(fits).min()
+    return None if shared is None else str(shared)
 
 
 def shapes_meet(left: Shape, right: Shape) -> bool:

@@ -22,11 +22,12 @@ _REMOTE_WITH_FOLDER = (
 
 
 def lake_address(text: str, cwd: Path) -> str:
-    """Return the lake's address; raise ``InvalidValueError`` unless it is s3:// or an absolute file://."""
+    """Return the lake's address; a plain path is a folder under the working directory ``cwd``."""
+    if "://" not in text:
+        return f"file://{(cwd / text).resolve()}"
     if _S3.fullmatch(text) or (text.startswith("file:///") and text.strip("/") != "file:"):
         return text.rstrip("/")
-    hint = "" if "://" in text else f"; did you mean 'file://{(cwd / text).resolve()}'?"
-    raise InvalidValueError(f"expected s3://bucket/prefix or file:///path, got {text!r}{hint}")
+    raise InvalidValueError(f"expected s3://bucket/prefix, file:///path or a folder, got {text!r}")
 
 
 def state_address(text: str, cwd: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 
 import pytest
@@ -353,19 +354,18 @@ def test_every_write_of_an_overtaken_cycle_is_refused(queue, redis_server):
 
 def test_a_full_server_refuses_a_publication_whole_and_still_lets_tasks_go(queue, redis_server):
     queue.publish([task(1), task(2)], fence=1)
+    before = contents(redis_server.client)
     redis_server.client.config_set("maxmemory", 1)
-    with pytest.raises(BrokerError, match=r"OOM.*more memory"):
+    with pytest.raises(BrokerError, match=r"more memory"):
         queue.publish([task(1, Priority.LOW), task(3)], fence=1)
-    assert [len(row) for row in listed(redis_server.client)] == [0, 2, 0, 0] or (
-        listed(redis_server.client)[3] == [task(1, Priority.LOW).body]
-    )
+    assert contents(redis_server.client) == before
     assert queue.withdraw([task(2).id], fence=1) == {task(2).id: "withdrawn"}
 
 
 def test_a_full_server_takes_none_of_a_new_batch(queue, redis_server):
     queue.claim_lake()
     redis_server.client.config_set("maxmemory", 1)
-    with pytest.raises(BrokerError, match="OOM"):
+    with pytest.raises(BrokerError, match="more memory"):
         queue.publish([task(number) for number in range(5)], fence=1)
     assert set(redis_server.client.keys()) == {b"recon:q:lake"}
 
@@ -430,7 +430,7 @@ def test_the_scripts_run_on_a_cluster_under_a_hash_tag(name):
         server.client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
         broker = RedisBroker.connect(server.url)
         while b"cluster_state:ok" not in bytes(broker.command("CLUSTER", "INFO")):
-            pass
+            time.sleep(0.02)
         queue = RedisTaskQueue(broker, lake=LAKE, prefix="{recon}", visibility_s=0)
         assert len({key_slot(key.encode()) for key in queue._keys}) == 1
         assert queue.publish([task(1)], fence=1) == {task(1).id: "new"}
@@ -451,7 +451,7 @@ class Queues(RuleBasedStateMachine):
 
     client: redis.Redis
     caps = dict.fromkeys(Priority, 4)
-    numbers = st.lists(st.integers(0, 11), min_size=1, max_size=6)
+    numbers = st.lists(st.integers(0, 11), min_size=1, max_size=6, unique=True)
     levels = st.sampled_from(list(Priority))
 
     def __init__(self) -> None:
@@ -493,7 +493,7 @@ class Queues(RuleBasedStateMachine):
 
     @rule(numbers=numbers)
     def withdraw(self, numbers):
-        ids = [task(number).id for number in dict.fromkeys(numbers)]
+        ids = [task(number).id for number in numbers]
         known = {ident: "withdrawn" if ident in self.bodies else "unknown" for ident in ids}
         assert self.queue.withdraw(ids, fence=1) == known
         for ident in ids:
@@ -563,7 +563,7 @@ def test_any_order_of_calls_consumers_and_time_keeps_lists_and_books_in_step(red
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
+            max_examples=60,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],

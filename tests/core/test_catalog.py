@@ -65,7 +65,7 @@ def test_empty_cells_are_told_by_column_and_row():
     games = catalog("games", {"id": ["a", " "], "arena": ["", ""], "season": ["2024", "2024"]})
     told = empty_cells(games, rows_axis(games, OCTOBER), ["id", "season", "id"])
     assert told == [
-        "catalog 'games' (games.csv): column 'id' holds empty in row 2; fill it in or remove the row"
+        "catalog 'games' (games.csv): column 'id' is empty in row 2; fill it in or remove the row"
     ]
 
 

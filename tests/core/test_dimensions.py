@@ -5,6 +5,7 @@ from recon.core.axis import AxisKind
 from recon.core.dimensions import axis, parse_dimension
 from recon.core.invalid import InvalidValueError
 
+DAY = {"every": "day", "start": "2024-01-01"}
 NOW = np.datetime64("2025-11-01T12:00:00", "s")
 
 
@@ -54,11 +55,11 @@ def test_values_are_left_out_of_seasons_and_integers_too():
         ({"every": "dya", "start": "2024-01-01"}, ("every",), "did you mean 'day'"),
         ({"every": "day"}, (), "has no start"),
         ({"every": "day", "start": "soon"}, ("start",), "is no date"),
-        ({"every": "day", "start": "2024-01-01", "timezone": "Mars"}, ("timezone",), "unknown time zone"),
-        ({"every": "day", "start": "2024-01-01", "only": {"weekday": ["mon"]}}, ("only", "weekday"), "did you mean"),
-        ({"every": "day", "start": "2024-01-01", "only": ["mon"]}, ("only",), "no mapping"),
-        ({"every": "day", "start": "2024-01-01", "only": {"weekdays": ["xyz"]}}, ("only", "weekdays", 0), "no weekday"),
-        ({"every": "day", "start": "2024-01-01", "except": ["2024-01"]}, ("except", 0), "no date"),
+        ({**DAY, "timezone": "Mars"}, ("timezone",), "unknown time zone"),
+        ({**DAY, "only": {"weekday": ["mon"]}}, ("only", "weekday"), "did you mean"),
+        ({**DAY, "only": ["mon"]}, ("only",), "no mapping"),
+        ({**DAY, "only": {"weekdays": ["xyz"]}}, ("only", "weekdays", 0), "no weekday"),
+        ({**DAY, "except": ["2024-01"]}, ("except", 0), "no date"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_with_its_path(value, path, said):

@@ -63,18 +63,20 @@ local function count(name, by)
 end
 
 -- Put a body into one list, once: in place where the list holds the id already, else at the list's end.
+-- The write that a full server refuses comes first, so that it refuses the whole call.
 local function place(found, id, level, body)
-  local there
-  for _, copy in ipairs(found[id] or {}) do
-    if copy.level == level and not there then
-      local at = call('LPOS', LISTS[level], copy.body)
-      if copy.body ~= body then call('LSET', LISTS[level], at, body) end
-      there = true
-    else
-      call('LREM', LISTS[copy.level], -1, copy.body)
+  local kept
+  for at, copy in ipairs(found[id] or {}) do
+    if copy.level == level then
+      kept = at
+      if copy.body ~= body then call('LSET', LISTS[level], call('LPOS', LISTS[level], copy.body), body) end
+      break
     end
   end
-  if not there then call('RPUSH', LISTS[level], body) end
+  if not kept then call('RPUSH', LISTS[level], body) end
+  for at, copy in ipairs(found[id] or {}) do
+    if at ~= kept then call('LREM', LISTS[copy.level], -1, copy.body) end
+  end
   found[id] = {{level = level, body = body}}
   call('HSET', BODY, id, body)
   call('ZREM', GONE, id)

@@ -37,13 +37,13 @@ class Tags:
         return text if plain and b"&" not in text else None
 
     def entries(self, element: bytes) -> tuple[Places, Places] | None:
-        """Return where each ``element`` opens and closes, as positions among the tags; None if out of turn."""
+        """Return where each ``element`` opens and closes (positions among the tags); None if out of turn."""
         opens, closes = self.find(b"<" + element + b">"), self.find(b"</" + element + b">")
         in_turn = len(opens) == len(closes) and (opens < closes).all() and (closes[:-1] < opens[1:]).all()
         return (opens, closes) if in_turn else None
 
     def texts(self, element: bytes, entries: tuple[Places, Places]) -> tuple[Places, Places] | None:
-        """Return where the texts of ``element`` start and stop in the page, exactly one in each entry, or None."""
+        """Return where the texts of ``element`` start and stop in the page, one in each entry, or None."""
         opens, closes = entries
         if not len(opens):
             return np.empty(0, np.int64), np.empty(0, np.int64)

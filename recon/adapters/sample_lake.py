@@ -1,0 +1,189 @@
+"""A sample lake of about 20,000 small files, with planted faults, so that a first run shows a true result.
+
+Outside names: the lake's folder, and ``<folder>.manifest.json`` beside it, which lists every planted fault.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from itertools import product
+from pathlib import Path
+
+from recon.core.season_years import season_name
+
+#: The folder's name that asks for the sample; any other missing folder is an error of the configuration.
+NAME = "sample-lake"
+
+_TEAMS = (
+    *(
+        "ATL",
+        "BOS",
+        "BKN",
+        "CHA",
+        "CHI",
+        "CLE",
+        "DAL",
+        "DEN",
+        "DET",
+        "GSW",
+        "HOU",
+        "IND",
+        "LAC",
+        "LAL",
+        "MEM",
+    ),
+    *(
+        "MIA",
+        "MIL",
+        "MIN",
+        "NOP",
+        "NYK",
+        "OKC",
+        "ORL",
+        "PHI",
+        "PHX",
+        "POR",
+        "SAC",
+        "SAS",
+        "TOR",
+        "UTA",
+        "WAS",
+    ),
+)
+_STATS = ("base", "advanced", "misc", "scoring", "usage")
+_FIRST_YEAR = 2015
+_SEASONS = tuple(season_name(year) for year in range(_FIRST_YEAR, 2025))
+_GAMES_PER_SEASON = 1230
+_PLAYERS_PER_SEASON = 300
+#: One file in so many is left out, by kind.
+_ONE_IN = {"boxscores": 90, "team_stats": 60, "hoopr": 10, "odds": 40}
+_FIRST_DAY = datetime(2024, 1, 1)  # noqa: DTZ001 - a calendar day
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file to write: its key, its size, and how many days old it is."""
+
+    key: str
+    size_bytes: int = 180
+    age_days: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Game:
+    game_id: str
+    season: str
+    day: str
+
+
+def ensure_sample_lake(root: Path, now: datetime) -> bool:
+    """Make the sample lake where ``root`` is named ``sample-lake`` and missing; return whether it was made.
+
+    It is made aside and renamed, so a lake that is there is whole.
+    """
+    if root.name != NAME or root.exists():
+        return False
+    root.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=root.parent))
+    try:
+        manifest = _written(aside, now)
+        beside = root.with_name(f"{root.name}.manifest.json")
+        beside.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        aside.rename(root)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return True
+
+
+def _written(aside: Path, now: datetime) -> dict[str, list[str]]:
+    games = list(_games())
+    rows = "".join(f"{game.game_id},{game.season},{game.day}\n" for game in games)
+    _write(aside, _File("_catalogs/games.csv"), ("game_id,season,game_date\n" + rows).encode(), now)
+    faults: dict[str, list[str]] = {"missing": [], "small": [], "stale": [], "unexpected": []}
+    for file in (*_boxscores(games), *_others(), *_days(now)):
+        planted = _fault(file)
+        if planted is not None:
+            faults[planted].append(file.key)
+        if planted == "missing":
+            continue
+        size = 20 if planted == "small" else file.size_bytes
+        _write(aside, file, _content(file.key, size), now)
+    for number in range(7):
+        stray = _File(f"tmp/upload-{number}.part")
+        faults["unexpected"].append(stray.key)
+        _write(aside, stray, _content(stray.key, stray.size_bytes), now)
+    return faults
+
+
+def _games() -> Iterator[_Game]:
+    for number, season in enumerate(_SEASONS):
+        year = _FIRST_YEAR + number
+        opening = datetime(year, 10, 22)  # noqa: DTZ001 - a calendar day
+        for game in range(_GAMES_PER_SEASON):
+            day = opening + timedelta(days=game * 174 // _GAMES_PER_SEASON)
+            yield _Game(f"002{year % 100:02d}{game + 1:05d}", season, f"{day:%Y-%m-%d}")
+
+
+def _boxscores(games: list[_Game]) -> Iterator[_File]:
+    return (_File(f"nba_api/boxscores/{game.season}/{game.game_id}.json") for game in games)
+
+
+def _others() -> Iterator[_File]:
+    for season, team, stat in product(_SEASONS, _TEAMS, _STATS):
+        yield _File(f"nba_api/team_stats/{season}/{team}/{stat}.json")
+    for season in _SEASONS:
+        short = 12 if season == "2023-24" else 0
+        for player in range(_PLAYERS_PER_SEASON - short):
+            yield _File(f"nba_api/player_stats/{season}/{201_000 + player * 7}.json")
+        yield _File(f"hoopr/play_by_play/nba_data_{season}.parquet")
+
+
+def _days(now: datetime) -> Iterator[_File]:
+    day = _FIRST_DAY
+    while day < now.replace(tzinfo=None) - timedelta(days=1, hours=3):
+        if f"{day:%Y-%m-%d}" != "2024-12-25":
+            yield _File(f"odds/{day:%Y/%m/%Y-%m-%d}.json")
+        if day.weekday() != 6:
+            yield _File(f"odds_articles/{day:%Y-%m-%d}/preview.html")
+        day += timedelta(days=1)
+
+
+def _fault(file: _File) -> str | None:
+    """Return the fault planted at a key: a fixed lot, the same in every sample lake."""
+    lot = int.from_bytes(blake2b(file.key.encode(), digest_size=4).digest(), "big")
+    kind = file.key.split("/")[1] if file.key.startswith("nba_api/") else file.key.split("/")[0]
+    rare = _ONE_IN.get(kind)
+    if rare is None:
+        return None
+    if lot % rare == 0:
+        return "missing"
+    if lot % (rare * 4) == 1:
+        return "small"
+    if kind == "team_stats" and "/2024-25/" in file.key and lot % 25 == 2:
+        return "stale"
+    return None
+
+
+def _content(key: str, size_bytes: int) -> bytes:
+    text = json.dumps({"key": key}).encode()
+    return text[:size_bytes].ljust(size_bytes, b" ")
+
+
+def _write(aside: Path, file: _File, content: bytes, now: datetime) -> None:
+    path = aside / file.key
+    try:
+        path.write_bytes(content)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    age_days = 45.0 if _fault(file) == "stale" else file.age_days
+    at = now.timestamp() - age_days * 86400
+    os.utime(path, (at, at))
