@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 
 from recon.core.selection import selected, selected_prefixes
-from recon.core.shards import RANGES_PER_SHARD, cover, sampled, shards
+from recon.core.shards import RANGES_PER_SHARD, cover, sampled, shards, split_points
 from recon.errors import LakeError, LakeUnreachableError
 from recon.memory import Hints
 from recon.plan import Judgement, PlannedRange, PlannedShard
@@ -32,7 +32,7 @@ def planned_shards(lister: Lister, judged: Judgement, hints: Hints) -> tuple[Pla
     prefixes = cover(wanted, [prefix.encode() for prefix in options.scope])
     points: Sequence[bytes] = ()
     if hints.ordered:
-        points = hints.boundaries or _folders(lister, prefixes)
+        points = hints.boundaries or split_points(_folders(lister, prefixes), _FOLDERS_WANTED)
     target = max(1, min(options.shards, -(-max(len(points), len(prefixes)) // RANGES_PER_SHARD)))
     whole = shards(prefixes, points, target=target)
     seed = int.from_bytes(blake2b(judged.plan.cycle_id.encode(), digest_size=8).digest(), "big")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from recon.core.standing import CycleFacts
 from recon.core.task_body import WantedGroup
-from recon.model import Reason
+from recon.model import OutstandingTask, Reason
 
 LAKE = "s3://lake/root"
 NOW = datetime(2025, 1, 10, tzinfo=UTC)
@@ -99,3 +100,25 @@ def facts(**changed):
         "undecided": lambda body: not body.id,
     }
     return CycleFacts(**(known | changed))
+
+
+def outstanding_after(plan, outstanding):
+    """Return what the queue holds once ``plan`` is carried out."""
+    gone = set(plan.withdrawn)
+    again = set(plan.republished)
+    rewritten = {task.id: task for task in (*plan.revised, *plan.moved)}
+    stay = [
+        replace(
+            task,
+            priority=rewritten[task.id].priority if task.id in rewritten else task.priority,
+            body=rewritten[task.id].body if task.id in rewritten else task.body,
+            ready=task.ready or task.id in again,
+            gone_at=None if task.id in again else task.gone_at,
+        )
+        for task in outstanding
+        if task.id not in gone
+    ]
+    new = [
+        OutstandingTask(task.id, task.priority, task.source, task.body, ready=True) for task in plan.published
+    ]
+    return (*stay, *new)

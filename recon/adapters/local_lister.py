@@ -7,12 +7,14 @@ pipes and devices.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,6 +24,11 @@ from recon.ports import LISTING_SCHEMA, Folders, Page
 
 #: Rows of a batch.
 _ROWS = 5000
+#: What the system says of a path that is not there, or cannot be.
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+#: A key, and what stands there when it is not a folder.
+_Child = tuple[bytes, "os.DirEntry[bytes] | None"]
+_NO_CHILD: _Child = (b"", None)
 
 
 @dataclass(slots=True)
@@ -38,16 +45,15 @@ class _Rows:
         self.mtimes.append(found.st_mtime_ns // 1_000_000)
 
     def page(self) -> Page:
-        columns = (self.keys, self.sizes, self.mtimes)
-        arrays = [pa.array(column, kind.type) for column, kind in zip(columns, LISTING_SCHEMA, strict=True)]
-        return Page(pa.RecordBatch.from_arrays(arrays, schema=LISTING_SCHEMA), requests=0)
+        columns: dict[str, list[Any]] = {"key": self.keys, "size": self.sizes, "mtime": self.mtimes}
+        return Page(pa.RecordBatch.from_pydict(columns, schema=LISTING_SCHEMA), requests=0)
 
 
 class LocalLister:
     """Lists the files below ``root`` (a ``recon.ports.Lister``); it makes no requests, and counts none."""
 
     def __init__(self, root: str | Path) -> None:
-        self._root = os.fsencode(os.path.realpath(root))
+        self._root = os.fsencode(os.path.realpath(root)).rstrip(b"/") + b"/"
 
     def pages(self, span: KeyRange, *, ordered: bool = True) -> Iterator[Page]:
         """Yield the files of ``span`` in ascending byte order of their keys, whatever ``ordered`` says.
@@ -70,15 +76,17 @@ class LocalLister:
                 yield rows.page()
                 rows = _Rows()
         if self._identity() != identity:
-            self._unreachable("it was replaced while it was listed")
+            raise LakeUnreachableError(
+                f"the lake {self._shown(b'')} was replaced while it was listed. Run again."
+            )
         yield rows.page()
 
     def folders(self, prefix: bytes) -> Folders:
         """Return one level below ``prefix``; a folder without files counts as a prefix here, unlike on S3."""
         self._identity()
-        base = prefix[: prefix.rfind(b"/") + 1]
+        base = self._base(prefix)
         prefixes, keys = [], 0
-        for name, entry in self._children(base):
+        for name, entry in () if base is None else self._children(base):
             if not name.startswith(prefix):
                 continue
             if entry is None:
@@ -89,65 +97,118 @@ class LocalLister:
 
     def read(self, key: bytes) -> bytes:
         """Return one file's content; raise ``LakeError`` where there is none, or it lies outside the root."""
-        path = os.path.realpath(self._path(key))
-        if not path.startswith(os.path.join(self._root, b"")):
-            raise LakeError(f"cannot read {self._shown(key)}: it lies outside the lake. Check the key.")
+        cannot = f"cannot read {self._shown(key)}"
+        if b"\0" in key or not self._holds(path := os.path.realpath(self._path(key))):
+            raise LakeError(f"{cannot}: it lies outside the lake. Check the key.")
         try:
             return Path(os.fsdecode(path)).read_bytes()
         except PermissionError as error:
-            raise AccessDeniedError(f"cannot read {self._shown(key)}: {error.strerror}.") from error
+            raise AccessDeniedError(f"{cannot}: {error.strerror}. Let this user read it.") from error
         except OSError as error:
-            raise LakeError(f"cannot read {self._shown(key)}: {error.strerror}. Check the key.") from error
+            raise LakeError(f"{cannot}: {error.strerror}. Check the key.") from error
 
     def _files(self, span: KeyRange) -> Iterator[tuple[bytes, os.DirEntry[bytes]]]:
         """Yield what is not a folder inside ``span``, ascending, with its key."""
-        base = span.prefix[: span.prefix.rfind(b"/") + 1]
-        stack = [self._children(base)]
+        base = self._base(span.prefix)
+        stack = [] if base is None else [self._children(base)]
         while stack:
-            for key, entry in stack[-1]:
-                if span.end is not None and key > span.end:
-                    return  # everything from here on is greater, in this folder and in those around it
-                if entry is not None:
-                    if key > span.start_after and key.startswith(span.prefix):
-                        yield key, entry
-                elif _may_hold(key, span):
-                    stack.append(self._children(key))
-                    break
-            else:
+            key, entry = next(stack[-1], _NO_CHILD)
+            if not key:
                 stack.pop()
+            elif span.end is not None and key > span.end:
+                return  # all that follows is greater, in this folder and in those around it
+            elif entry is None:
+                if _may_hold(key, span):
+                    stack.append(self._children(key))
+            elif key > span.start_after and key.startswith(span.prefix):
+                yield key, entry
 
-    def _children(self, folder: bytes) -> Iterator[tuple[bytes, os.DirEntry[bytes] | None]]:
+    def _children(self, folder: bytes) -> Iterator[_Child]:
         """Return a folder's children with their keys, ascending; folders end in ``/`` and carry no entry.
 
         Compared with the slash, folders sort among their siblings as the keys below them do.
         """
-        if not self._is_plain(folder):
-            return iter(())
         try:
             with os.scandir(self._path(folder)) as entries:
-                children = [
+                children: list[_Child] = [
                     (folder + entry.name + b"/", None)
                     if entry.is_dir(follow_symlinks=False)
                     else (folder + entry.name, entry)
                     for entry in entries
                 ]
         except OSError as error:
-            return self._absent(folder, error)
-        children.sort(key=_key)
+            self._unless_gone(folder, error)
+            return iter(())
+        children.sort(key=itemgetter(0))
         return iter(children)
 
-    def _is_plain(self, folder: bytes) -> bool:
-        """Return whether ``folder`` is reached through folders only: no links, no ``..``, no empty names."""
-        at = self._root
-        for name in folder.split(b"/")[:-1]:
-            if name in {b"", b".", b".."}:
-                return False
-            at = os.path.join(at, name)
+    def _base(self, prefix: bytes) -> bytes | None:
+        """Return the folder that holds all keys with ``prefix``; None when links or odd names lead there."""
+        base = prefix[: prefix.rfind(b"/") + 1]
+        names = base.split(b"/")[:-1]
+        if b"\0" in base or any(name in {b"", b".", b".."} for name in names):
+            return None
+        for depth in range(1, len(names) + 1):
             try:
-                found = os.lstat(at)
+                found = os.lstat(self._path(b"/".join(names[:depth])))
             except OSError as error:
-                self._absent(folder, error)
-                return False
+                self._unless_gone(base, error)
+                return None
             if not stat.S_ISDIR(found.st_mode):
-                return False
-        return True
+                return None
+        return base
+
+    def _stat(self, key: bytes, entry: os.DirEntry[bytes]) -> os.stat_result | None:
+        """Return the status of what counts as a file under ``key``, or None."""
+        try:
+            found = entry.stat(follow_symlinks=False)
+            if stat.S_ISLNK(found.st_mode):
+                target = os.path.realpath(entry.path)
+                if not self._holds(target):
+                    return None
+                found = os.stat(target)  # noqa: PTH116 - pathlib knows no bytes
+        except OSError as error:
+            self._unless_gone(key, error)
+            return None
+        return found if stat.S_ISREG(found.st_mode) else None
+
+    def _unless_gone(self, key: bytes, error: OSError) -> None:
+        """Pass when ``error`` says that there is no such thing (any longer); raise otherwise."""
+        if error.errno in _GONE:
+            return
+        if isinstance(error, PermissionError):
+            raise AccessDeniedError(
+                f"cannot look at {self._shown(key)}: {error.strerror}. "
+                "Let this user read it and the folders above it."
+            ) from error
+        raise LakeUnreachableError(f"cannot look at {self._shown(key)}: {error.strerror}.") from error
+
+    def _identity(self) -> tuple[int, int]:
+        """Return what tells this root from another in its place; raise unless it is a folder."""
+        try:
+            found = os.stat(self._root)  # noqa: PTH116 - pathlib knows no bytes
+        except OSError as error:
+            raise LakeUnreachableError(
+                f"the lake {self._shown(b'')} cannot be reached: {error.strerror}. "
+                "Is it mounted, and `lake` right?"
+            ) from error
+        if not stat.S_ISDIR(found.st_mode):
+            raise LakeUnreachableError(f"the lake {self._shown(b'')} is not a folder. Check `lake`.")
+        return found.st_dev, found.st_ino
+
+    def _holds(self, path: bytes) -> bool:
+        return path.startswith(self._root)
+
+    def _path(self, key: bytes) -> bytes:
+        return self._root + key
+
+    def _shown(self, key: bytes) -> str:
+        shown = self._path(key).decode("utf-8", "backslashreplace")
+        return f"file://{shown if shown.isprintable() else ascii(shown)[1:-1]}"
+
+
+def _may_hold(folder: bytes, span: KeyRange) -> bool:
+    """Return whether a key below ``folder`` can lie above the range's start and in its prefix."""
+    if not (folder.startswith(span.prefix) or span.prefix.startswith(folder)):
+        return False
+    return folder >= span.start_after or span.start_after.startswith(folder)

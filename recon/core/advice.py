@@ -111,6 +111,17 @@ def note_idle_except(dataset: Dataset, matched: Mapping[str, set[str]], findings
             )
 
 
+def note_foreign_seasons(dataset: Dataset, enumeration: Enumeration, findings: Findings) -> None:
+    """Note a data type's own seasons that its source (or the dimension) does not hold: they only narrow."""
+    foreign = enumeration.foreign_seasons.get(dataset.name)
+    if foreign:
+        findings.notice(
+            dataset.where,
+            f"{dataset.name}: its own seasons only narrow those of '{dataset.source}', which do not hold "
+            f"{', '.join(foreign[:5])}{' …' if len(foreign) > 5 else ''}; add them there to expect them",
+        )
+
+
 def _nearest(name: str, known: Iterable[str]) -> str | None:
     def alike(option: str) -> float:
         return SequenceMatcher(None, name.lower(), option.lower()).ratio()

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from recon.core.advice import note_description, note_ended_seasons, note_idle_except, note_wildcards
+from recon.core.advice import (
+    note_description,
+    note_ended_seasons,
+    note_foreign_seasons,
+    note_idle_except,
+    note_wildcards,
+)
 from recon.core.bound import Binding, BoundPattern, BoundType, Expectation, LifeSpans
 from recon.core.bound_pattern import bound_pattern
 from recon.core.catalog import Catalog
@@ -63,6 +69,7 @@ def _bound_type(
         return BoundType(dataset, ())
     for pattern in found:
         note_wildcards(dataset, pattern, enumeration, findings)
+    note_foreign_seasons(dataset, enumeration, findings)
     note_description(dataset, found, findings)
 
     def size_of(name: str) -> int | None:

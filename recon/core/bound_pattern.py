@@ -85,6 +85,8 @@ def _living(bound: BoundPattern, catalog: Catalog, now: np.datetime64) -> BoundP
     if steps is None:
         axes = tuple(still_living(catalog, axis, now) if axis is rows else axis for axis in bound.axes)
         return replace(bound, axes=axes, due_by_life=catalog.spec.due is None)
+    if steps.name == rows.name:
+        raise InvalidValueError(f"a catalog with life spans and a dimension are both named '{rows.name}'")
     spans = lives(catalog, rows, steps.timezone)
     if spans is None or steps.starts_at is None or steps.ends_at is None:
         return bound
@@ -96,8 +98,8 @@ def _living(bound: BoundPattern, catalog: Catalog, now: np.datetime64) -> BoundP
 def _told_apart(bound: BoundPattern, findings: Findings) -> BoundPattern:
     axes = []
     for axis in bound.axes:
+        _check_texts(axis, bound)
         narrowed = distinct(axis, bound.template.placeholders)
-        _check_texts(narrowed, bound)
         dropped = axis.size - narrowed.size
         if dropped and axis.kind is AxisKind.ROWS:
             if bound.spans is not None:
@@ -115,7 +117,12 @@ def _told_apart(bound: BoundPattern, findings: Findings) -> BoundPattern:
 
 
 def _check_texts(axis: Axis, bound: BoundPattern) -> None:
-    """Refuse a value that would span two segments of the path."""
+    """Refuse a format that does not fit, and a value that would span two segments of the path.
+
+    Only a catalog's texts need all be looked at; of other axes the first tells.
+    """
+    if axis.kind is not AxisKind.ROWS:
+        axis = axis.take(np.arange(min(axis.size, 1)))
     for placeholder in bound.template.placeholders:
         if placeholder.name in axis.fields:
             texts = axis.texts(placeholder.name, placeholder.spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -23,6 +24,8 @@ def distinct(axis: Axis, placeholders: Iterable[Placeholder]) -> Axis:
         InvalidValueError: If other steps or values render alike: the pattern cannot tell them apart.
     """
     own = dict.fromkeys(placeholder for placeholder in placeholders if placeholder.name in axis.fields)
+    if axis.kind is not AxisKind.TIME and axis.kind is not AxisKind.ROWS and all(map(_tells_apart, own)):
+        return axis
     columns = [axis.texts(placeholder.name, placeholder.spec) for placeholder in own]
     if len(columns) == 1:
         texts = columns[0]
@@ -39,6 +42,11 @@ def distinct(axis: Axis, placeholders: Iterable[Placeholder]) -> Axis:
     raise InvalidValueError(
         f"two values of '{axis.name}' both render '{alike}'; use a format that tells them apart"
     )
+
+
+def _tells_apart(placeholder: Placeholder) -> bool:
+    """Tell whether a format renders different values differently, so that none need be rendered to know."""
+    return re.fullmatch(r"|d|0\d+d?", placeholder.spec) is not None
 
 
 def _later_steps(axis: Axis, texts: pl.Series) -> Axis:

@@ -33,6 +33,8 @@ class Enumeration:
         self.starts = season.starts if isinstance(season, SeasonsDimension) else DEFAULT_STARTS
         self._axes: dict[Hashable, Axis] = {}
         self._left_out: dict[tuple[str, str], set[str]] = {}
+        #: By data type, those of its own seasons that its source or dimension does not hold.
+        self.foreign_seasons: dict[str, list[str]] = {}
 
     def axes(self, dataset: Dataset, template: Template) -> tuple[Axis, ...]:
         """Return the axes that fill the template's placeholders, in order of first appearance.
@@ -109,15 +111,17 @@ class Enumeration:
         wanted = dataset.type_seasons if field is not None else None
         without = tuple(pair for pair in dataset.except_values if pair[0] in whole.fields)
         for name, texts in without:
-            named = {text for text in texts if _is_in(whole, name, [text]).any()}
-            self._left_out.setdefault((dataset.name, name), set()).update(named)
+            self._left_out.setdefault((dataset.name, name), set()).update(_named(whole, name, texts))
         key = ("narrowed", id(whole), wanted and wanted.of(segments), without)
         if key in self._axes:
             return self._axes[key]
         keep = np.ones(whole.size, dtype=bool)
         if wanted is not None and field is not None:
             allowed = self._of_seasons(wanted, (field,), segments)
-            keep &= _is_in(whole, field, plain_texts(allowed, field))
+            own = plain_texts(allowed, field)
+            keep &= _is_in(whole, field, own)
+            if whole.kind is not AxisKind.ROWS:
+                self.foreign_seasons[dataset.name] = sorted(set(own) - _named(whole, field, own))
         for name, texts in without:
             keep &= ~_is_in(whole, name, texts)
         if not keep.any() and whole.kind is not AxisKind.ROWS:
@@ -142,6 +146,14 @@ def summary(axis: Axis) -> str:
     """Return an axis in words: ``80 values (1946 … 2025)``."""
     texts = axis.texts(axis.fields[0])
     return f"{axis.size:,} values ({texts[0]} … {texts[-1]})" if axis.size > 1 else f"only {texts.to_list()}"
+
+
+def _named(axis: Axis, field: str, texts: Iterable[str]) -> set[str]:
+    """Return those of ``texts`` that name at least one index."""
+    known = set(plain_texts(axis, field).unique())
+    if axis.kind is AxisKind.TIME:
+        known.update(axis.texts(field, "%Y-%m-%d").unique())
+    return known.intersection(texts)
 
 
 def _is_in(axis: Axis, field: str, texts: Iterable[str]) -> NDArray[np.bool_]:

@@ -94,8 +94,13 @@ def integers_axis(dimension: IntegersDimension, now: np.datetime64) -> Axis:
         raise InvalidValueError(
             f"dimension '{dimension.name}' would have {size:,} values; at most {MAX_AXIS_SIZE:,}",
         )
-    values = np.unique(np.concatenate([np.arange(*_half_open(bound), dtype=np.int64) for bound in bounds]))
-    values = values[~np.isin(values, np.array([int(text) for text in dimension.leave_out], dtype=np.int64))]
+    values = np.concatenate([np.arange(*_half_open(bound), dtype=np.int64) for bound in sorted(bounds)])
+    values.sort(kind="stable")  # a merge of runs: linear, where np.unique takes seconds for ten million
+    values = values[np.diff(values, prepend=values[:1] - 1) > 0]
+    if dimension.leave_out:
+        values = values[
+            ~np.isin(values, np.array([int(text) for text in dimension.leave_out], dtype=np.int64))
+        ]
     starts_at, ends_at = _intervals(dimension.name, values)
     return Axis(
         dimension.name,

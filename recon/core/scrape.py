@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -85,31 +85,6 @@ def queue_plan(
         unproven=chosen.unproven,
         outstanding=books.total,
     )
-
-
-def outstanding_after(
-    plan: QueuePlan,
-    outstanding: Iterable[OutstandingTask],
-) -> tuple[OutstandingTask, ...]:
-    """Return what the queue holds once ``plan`` is carried out (and in a dry run: would hold)."""
-    gone = set(plan.withdrawn)
-    again = set(plan.republished)
-    rewritten = {task.id: task for task in (*plan.revised, *plan.moved)}
-    stay = [
-        replace(
-            task,
-            priority=rewritten[task.id].priority if task.id in rewritten else task.priority,
-            body=rewritten[task.id].body if task.id in rewritten else task.body,
-            ready=task.ready or task.id in again,
-            gone_at=None if task.id in again else task.gone_at,
-        )
-        for task in outstanding
-        if task.id not in gone
-    ]
-    new = [
-        OutstandingTask(task.id, task.priority, task.source, task.body, ready=True) for task in plan.published
-    ]
-    return (*stay, *new)
 
 
 def _placement(

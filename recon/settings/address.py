@@ -21,22 +21,13 @@ _REMOTE_WITH_FOLDER = (
 )
 
 
-def lake_address(text: str, cwd: Path) -> str:
-    """Return the lake's address; a plain path is a folder under the working directory ``cwd``."""
+def storage_address(text: str, cwd: Path) -> str:
+    """Return where the lake or the state is; a plain path is a folder under the working directory ``cwd``."""
     if "://" not in text:
         return f"file://{(cwd / text).resolve()}"
     if _S3.fullmatch(text) or (text.startswith("file:///") and text.strip("/") != "file:"):
         return text.rstrip("/")
     raise InvalidValueError(f"expected s3://bucket/prefix, file:///path or a folder, got {text!r}")
-
-
-def state_address(text: str, cwd: Path) -> str:
-    """Return the state's address; a plain path is a folder under the working directory ``cwd``."""
-    if "://" not in text:
-        return f"file://{(cwd / text).resolve()}"
-    if _S3.fullmatch(text) or (text.startswith("file:///") and text.strip("/") != "file:"):
-        return text.rstrip("/")
-    raise InvalidValueError(f"expected a folder, file:///path or s3://bucket/prefix, got {text!r}")
 
 
 def broker_address(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from recon.core.invalid import InvalidValueError
 from recon.core.overrides import SourceOverride
 from recon.errors import ConfigError
-from recon.settings.address import broker_address, lake_address, refusals, state_address
+from recon.settings.address import broker_address, refusals, storage_address
 from recon.settings.later import later, without_effect
 from recon.settings.sections import SettingsShape
 from recon.settings.values import Settings
@@ -119,8 +119,8 @@ def _addresses(shape: SettingsShape, origin: _Origin) -> _Addresses:
             f"{lake_at}: no lake; set `lake: s3://bucket/prefix` or file:///path, `s3.bucket`, or RECON_LAKE",
         )
     found = _Addresses(
-        lake=origin.resolved(lake, lake_at, lambda text: lake_address(text, origin.cwd)) or "",
-        state=origin.resolved(state, state_at, lambda text: state_address(text, origin.cwd)) or "",
+        lake=origin.resolved(lake, lake_at, lambda text: storage_address(text, origin.cwd)) or "",
+        state=origin.resolved(state, state_at, lambda text: storage_address(text, origin.cwd)) or "",
         broker=origin.resolved(broker, broker_at, broker_address),
         queues=origin.resolved(queues, "RECON_REDIS_URL" if redis_url else queues_at, broker_address),
     )

@@ -286,7 +286,7 @@ class SettingsShape(Shape):
     """The whole file."""
 
     lake: Name | None = Field(
-        None, description="s3://bucket/prefix or file:///path; default s3://<s3.bucket>."
+        None, description="s3://bucket/prefix, file:///path or a folder; default s3://<s3.bucket>."
     )
     inventory: Name | None = Field(None, description="Relative to this file.")
     state: Name = Field(".recon", description="A folder, file:///… or s3://…; shared by all hosts.")

@@ -123,3 +123,13 @@ def test_an_except_that_leaves_nothing_out_is_noted():
 def test_an_except_of_an_unknown_name_is_an_error():
     with pytest.raises(ConfigError, match=r"src.kind: except names 'seasn', which no pattern enumerates"):
         binding(dataset("a/{season}", seasons=CURRENT, except_values=(("seasn", ("2020",)),)))
+
+
+def test_seasons_of_a_type_beyond_its_source_s_are_noted():
+    declared = dataset(
+        "a/{season}", seasons=parse_seasons("2020..2026"), type_seasons=parse_seasons("2025-2028")
+    )
+    assert notices(declared) == (
+        "src.kind: its own seasons only narrow those of 'src', which do not hold 2027, 2028; "
+        "add them there to expect them"
+    )

@@ -61,3 +61,9 @@ def test_rows_that_render_alike_become_one_due_with_the_latest():
 
 def test_an_empty_axis_stays_empty():
     assert narrowed(rows_axis(catalog("g", {"s": []}), (10, 1)), "{s}").size == 0
+
+
+def test_integers_that_a_format_joins_are_refused():
+    whole = axis(parse_dimension("n", {"integers": "1..11"}), NOW)
+    with pytest.raises(InvalidValueError, match="two values of 'n' both render '111'"):
+        narrowed(whole, "{n:1>3}")

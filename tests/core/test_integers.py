@@ -73,3 +73,8 @@ def test_what_is_no_integer_is_refused_with_its_path(value, path, said):
     with pytest.raises(InvalidValueError, match=said) as caught:
         parse_spans(value)
     assert caught.value.path == path
+
+
+def test_a_range_that_begins_after_the_current_year_has_no_values():
+    assert enumerated("2030..current").size == 0
+    assert enumerated("2030..current", name="year").starts_at is None

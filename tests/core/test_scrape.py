@@ -11,10 +11,10 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from wanted_groups import LAKE, NOW, NumberedKeys, facts, group
+from wanted_groups import LAKE, NOW, NumberedKeys, facts, group, outstanding_after
 
 from recon.core.limits import QueueLimits
-from recon.core.scrape import QueuePlan, outstanding_after, queue_plan
+from recon.core.scrape import QueuePlan, queue_plan
 from recon.model import OutstandingTask, Priority, Reason
 
 LIMITS = QueueLimits()

@@ -1,0 +1,96 @@
+"""The sample lake is whole, small, the same each time, and its manifest names every planted fault."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from recon.adapters.sample_lake import NAME, ensure_sample_lake
+
+NOW = datetime(2025, 3, 12, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    """Return the root of a sample lake made at ``NOW``."""
+    root = tmp_path_factory.mktemp("sample") / NAME
+    assert ensure_sample_lake(root, NOW)
+    return root
+
+
+@pytest.fixture(scope="module")
+def manifest(lake):
+    """Return what was planted, by kind."""
+    return json.loads(lake.with_name(f"{NAME}.manifest.json").read_text())
+
+
+def sizes(root: Path) -> dict[str, int]:
+    """Return the size of every file below ``root`` by its key."""
+    return {
+        path.relative_to(root).as_posix(): path.stat().st_size for path in root.rglob("*") if path.is_file()
+    }
+
+
+def test_it_holds_about_twenty_thousand_small_files_of_three_sources(lake):
+    found = sizes(lake)
+    assert 10_000 < len(found) < 30_000
+    assert {"nba_api", "hoopr", "odds"} <= {key.split("/")[0] for key in found}
+    assert max(size for key, size in found.items() if not key.startswith("_catalogs/")) < 1000
+
+
+def test_every_missing_key_of_the_manifest_is_absent_and_every_other_one_is_there(lake, manifest):
+    found = sizes(lake)
+    assert manifest["missing"]
+    assert not found.keys() & set(manifest["missing"])
+    assert found.keys() >= {*manifest["small"], *manifest["stale"], *manifest["unexpected"]}
+
+
+def test_only_the_planted_files_are_small(lake, manifest):
+    found = sizes(lake)
+    assert {key for key, size in found.items() if size < 100} == set(manifest["small"])
+
+
+def test_only_the_planted_files_are_old(lake, manifest):
+    month_ago = (NOW - timedelta(days=30)).timestamp()
+    old = {key for key in sizes(lake) if (lake / key).stat().st_mtime < month_ago}
+    assert old == set(manifest["stale"])
+    assert old
+
+
+def test_the_same_instant_makes_the_same_lake(lake, manifest, tmp_path):
+    again = tmp_path / NAME
+    ensure_sample_lake(again, NOW)
+    assert sizes(again) == sizes(lake)
+    assert json.loads(again.with_name(f"{NAME}.manifest.json").read_text()) == manifest
+
+
+def test_a_lake_that_is_there_is_left_alone(tmp_path):
+    root = tmp_path / NAME
+    root.mkdir()
+    assert not ensure_sample_lake(root, NOW)
+    assert not list(root.iterdir())
+
+
+def test_a_missing_folder_of_another_name_is_never_made(tmp_path):
+    assert not ensure_sample_lake(tmp_path / "my-lake", NOW)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lake_that_could_not_be_finished_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.utime", full)
+    with pytest.raises(OSError, match="No space left"):
+        ensure_sample_lake(tmp_path / NAME, NOW)
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_is_made_within_a_few_seconds(tmp_path):
+    before = time.process_time()
+    ensure_sample_lake(tmp_path / NAME, NOW)
+    assert time.process_time() - before < 8

@@ -1,0 +1,57 @@
+"""A private engine for one test: its own folder, configuration, lake and state; everything is stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class EnginePlace:
+    """A working directory with the shipped configuration in it."""
+
+    folder: Path
+
+    def recon(self, *words: str, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("RECON_")}
+        return subprocess.run(
+            [sys.executable, "-c", "from recon.cli import main; main()", *words],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def run(self, *words: str) -> dict[str, Any]:
+        done = self.recon("run", "--json", *words)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def gap_keys(self, *words: str) -> dict[str, str]:
+        """Return key -> reason of every gap of the last cycle."""
+        lines = self.recon("gaps", "--keys", *words).stdout.splitlines()
+        return {key: reason for reason, _, key in (line.split("\t") for line in lines)}
+
+    @property
+    def lake(self) -> Path:
+        return self.folder / "sample-lake"
+
+    @property
+    def manifest(self) -> dict[str, list[str]]:
+        return json.loads((self.folder / "sample-lake.manifest.json").read_text())
+
+
+def new_place(folder: Path) -> EnginePlace:
+    """Return a place with a copy of the shipped configuration."""
+    shutil.copytree(REPOSITORY / "config", folder / "config")
+    return EnginePlace(folder)
