@@ -56,7 +56,7 @@ lock: ## resolve the locks again from pyproject.toml (needs uv on PATH); ARGS=--
 	$(LOCK) $(ARGS) --extra dev --extra bench -c requirements-dev.lock -o requirements-bench.lock >/dev/null
 
 clean: down ## remove .venv, caches and the sample lake; your state (.recon) stays
-	rm -rf $(VENV) sample-lake build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) sample-lake sample-lake.manifest.json build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A venv is made anew only when it cannot be used: absent, of another Python, or of a folder that was moved.

@@ -13,13 +13,12 @@ import pyarrow as pa
 from recon.model import KeyRange, OutstandingTask, Priority, ScrapeTask
 
 #: Columns of every batch a lister yields. Keys are raw bytes (UTF-8 on S3), relative to the lake's root.
-LISTING_SCHEMA: pa.Schema = pa.schema(
-    [
-        pa.field("key", pa.large_binary()),
-        pa.field("size", pa.int64()),
-        pa.field("mtime", pa.timestamp("ms", tz="UTC")),
-    ],
-)
+_FIELDS: list[pa.Field[pa.DataType]] = [
+    pa.field("key", pa.large_binary()),
+    pa.field("size", pa.int64()),
+    pa.field("mtime", pa.timestamp("ms", tz="UTC")),
+]
+LISTING_SCHEMA: pa.Schema = pa.schema(_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)

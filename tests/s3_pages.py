@@ -27,7 +27,7 @@ def _texts(keys: list[bytes], url: bool) -> list[bytes]:
     # All at once, each byte that needs it replaced everywhere; 0xFF is in no UTF-8 and parts the keys.
     blob = b"\xff".join(keys)
     others = set(blob.translate(None, _SAFE)) - {0xFF}
-    for byte in sorted(others, key=lambda byte: byte != ord("%")):
+    for byte in sorted(others, key=lambda byte: -1 if byte == ord("%") else byte == ord(" ")):
         blob = blob.replace(bytes([byte]), b"+" if byte == ord(" ") else b"%%%02X" % byte)
     return blob.split(b"\xff") if keys else []
 

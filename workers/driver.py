@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from recon import cycle, wiring
@@ -45,7 +46,8 @@ def run_cycle(
     Raises:
         ReconError: What a worker reported, or that no worker answered.
     """
-    with _workers(environment) if wired.settings.broker is None else _no_workers() as alive:
+    log = wiring.state_folder(wired.settings) / "workers.log" if wired.settings.broker is None else None
+    with _no_workers() if log is None else _workers(environment, log) as alive:
         from workers.app import app  # noqa: PLC0415 - Celery takes 0.3 s to import, workers start meanwhile
         from workers.tasks import begin  # noqa: PLC0415 - as above
 
@@ -77,7 +79,9 @@ def _awaited(
                 before, silent_since = (done, done + left), time.monotonic()
                 progress(*before)
         if not alive():
-            raise BrokerError("a worker stopped by itself; its last words are above. Run again with --inline")
+            raise BrokerError(
+                "a worker stopped by itself; see workers.log in the state folder, or try recon run --inline"
+            )
         if time.monotonic() - silent_since > _PATIENCE_S and wired.ledger.current() != cycle_id:
             raise BrokerError(
                 "no worker takes the cycle. Start them: celery -A workers.app worker -Q recon.control -c 1, "
@@ -87,19 +91,24 @@ def _awaited(
 
 
 @contextmanager
-def _workers(environment: Mapping[str, str]) -> Iterator[Callable[[], bool]]:
+def _workers(environment: Mapping[str, str], log: Path) -> Iterator[Callable[[], bool]]:
     celery = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-l", "WARNING"]
     celery += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     roles = [
         ["-Q", "recon.control", "-P", "prefork", "-c", "1", "-n", "control@%h"],
         ["-Q", "recon.scan", "-P", "threads", "-c", str(SCAN_THREADS), "-n", "scan@%h"],
     ]
-    children = [
-        subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*celery, *role], env=dict(environment), stdin=subprocess.DEVNULL, stdout=sys.stderr
-        )
-        for role in roles
-    ]
+    with log.open("ab") as output:
+        children = [
+            subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [*celery, *role],
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+            for role in roles
+        ]
     try:
         yield lambda: all(child.poll() is None for child in children)
     finally:

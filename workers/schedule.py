@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from recon.wiring import Settings, interval_s
+from recon.settings import Settings
+from recon.wiring import interval_s
 
 #: The watchdog looks for shards past their deadline, and for chords that never fired, this often.
 WATCHDOG_EVERY_S = 20.0

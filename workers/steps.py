@@ -43,16 +43,16 @@ def slot_cycle(every_s: float) -> str | None:
 def begin(cycle_id: str, flags: dict[str, Any]) -> list[str]:
     """Take the lock, freeze the plan, open the ledger; return the shards to look at."""
     wired = engine()
+    shard_ids: list[str] = []
     with _reported(cycle_id):
         wired.ledger.acquire(cycle_id)
         with wired.ledger.hold(cycle_id):
             started = time.monotonic()
             judged = wiring.planned(wired, cycle_id, flags)
             _note(cycle_id, "plan", time.monotonic() - started)
-        shard_ids = [shard.id for shard in judged.scanned]
+        shard_ids.extend(shard.id for shard in judged.scanned)
         wired.ledger.open(cycle_id, shard_ids, wired.ports.clock())
-        return shard_ids
-    return []
+    return shard_ids
 
 
 def scan_shard(cycle_id: str, shard_id: str) -> None:

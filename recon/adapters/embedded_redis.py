@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import socket
@@ -36,6 +37,8 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 #: Seconds between looks; a start takes 10 to 50 ms.
 _POLL_S = 0.002
+
+_PID = re.compile(rb"^process_id:(\d+)\r\n", re.MULTILINE)
 
 #: No port, so that nobody else connects; tasks outlive a restart, and are never evicted.
 _CONFIG = """\
@@ -285,22 +288,23 @@ def _lock(path: Path) -> int | None:
 def _ask(address: Path) -> int | str:
     """Return the pid of the server that answers at ``address``, or in words why there is none.
 
-    Inline commands of RESP, as https://redis.io/docs/latest/develop/reference/protocol-spec/ describes them.
+    PING fails while the data is being read, INFO does not. Inline commands of RESP, as
+    https://redis.io/docs/latest/develop/reference/protocol-spec/ describes them.
     """
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(1.0)
         try:
             client.connect(str(address))
-            client.sendall(b"INFO server\r\n")
+            client.sendall(b"PING\r\nINFO server\r\n")
             reply = b""
-            while b"process_id:" not in reply or not reply.endswith(b"\r\n"):
+            while not (found := _PID.search(reply)):
                 part = client.recv(65536)
-                if not part or reply.startswith(b"-"):
-                    return reply.decode("utf-8", "replace").strip() or "it closed the connection"
                 reply += part
+                if not part or reply[:1] == b"-":  # closed, or refused: it is loading its data
+                    return reply.decode("utf-8", "replace").strip() or "it closed the connection"
         except OSError as error:
             return str(error)
-    return int(reply.partition(b"process_id:")[2].split(b"\r\n", 1)[0])
+    return int(found[1])
 
 
 def _since(pid: int) -> str:

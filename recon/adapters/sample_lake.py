@@ -107,8 +107,8 @@ def _games(years: range) -> Iterator[_Game]:
 
 
 def _boxscores(games: list[_Game], now: datetime) -> Iterator[_File]:
-    """Yield the games that were due a day ago: a scraper had its time."""
-    played = f"{now - timedelta(days=1, hours=6):%Y-%m-%d}"
+    """Yield the games that are due: six hours into their day."""
+    played = f"{now - timedelta(hours=6):%Y-%m-%d}"
     return (
         _File(f"nba_api/boxscores/{game.season}/{game.game_id}.json") for game in games if game.day <= played
     )

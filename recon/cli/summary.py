@@ -41,7 +41,8 @@ def print_summary(document: dict[str, Any]) -> None:
     click.echo()
     levels = ", ".join(f"{count} {level}" for level, count in gaps["by_priority"].items())
     click.echo(
-        f"gaps: {gaps['total']} ({levels}), {gaps['keys']:,} keys; {document['unexpected']:,} unexpected objects"
+        f"gaps: {gaps['total']} ({levels}), {gaps['keys']:,} keys; "
+        f"{document['unexpected']:,} unexpected objects",
     )
     click.echo(
         f"tasks: {tasks['published']} published, {tasks['withdrawn']} withdrawn, {tasks['moved']} moved, "

@@ -11,7 +11,7 @@ import pytest
 
 from recon.adapters.sample_lake import NAME, ensure_sample_lake
 
-NOW = datetime(2025, 3, 12, 9, 30, tzinfo=UTC)
+NOW = datetime(2026, 3, 12, 9, 30, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,15 @@ def test_only_the_planted_files_are_old(lake, manifest):
     old = {key for key in sizes(lake) if (lake / key).stat().st_mtime < month_ago}
     assert old == set(manifest["stale"])
     assert old
+
+
+def test_the_old_files_belong_to_the_season_that_is_played(manifest):
+    assert all("/2025-26/" in key for key in manifest["stale"])
+
+
+def test_days_of_the_last_week_are_missing_so_that_a_first_run_has_critical_gaps(manifest):
+    week = {f"odds/{NOW - timedelta(days=ago):%Y/%m/%Y-%m-%d}.json" for ago in range(1, 8)}
+    assert week & set(manifest["missing"])
 
 
 def test_the_same_instant_makes_the_same_lake(lake, manifest, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from engine import new_place
+from engine_place import new_place
 
 
 @pytest.fixture

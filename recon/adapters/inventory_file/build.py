@@ -119,7 +119,6 @@ def _first(own: float | None, default: float | None) -> float | None:
 
 def _scraper(outer: SourceShape, inner: TypeShape, source: str, data_type: str) -> str:
     template = inner.scraper or outer.scraper or source
-    # One pass, so that a source named "{data_type}" would stay as it is.
     return template.replace("{data_type}", data_type).replace("{source}", source)
 
 

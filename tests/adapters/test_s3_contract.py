@@ -1,0 +1,86 @@
+"""S3Lister keeps the lister's contract on two servers: moto, and the sorted-array server in its dialects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from lister_contract import ODD, ODD_ON_S3, PLAIN, ListerContract
+from moto.server import ThreadedMotoServer
+from s3_server import S3Server
+
+from recon.adapters.s3 import S3Lister
+
+ROOT = "data lake/ü+"
+SECRET = "a-secret-for-signatures"
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+
+
+@pytest.fixture
+def lake(lister_of):
+    return lister_of(PLAIN)
+
+
+def decoys(keys: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return the lake's objects below its root, with its marker and neighbours that are not lake data."""
+    root = ROOT.encode() + b"/"
+    inside = {root + key: body for key, body in keys.items()}
+    return inside | {root: b"", ROOT.encode() + b"-other/1": b"", b"0": b"", b"\xf4\x8f\xbf\xbf": b""}
+
+
+class TestSortedArrayServer(ListerContract):
+    odd = ODD + ODD_ON_S3
+
+    @pytest.fixture(params=["aws", "aws_checksum", "minio", "indented", "attributes"])
+    def server(self, request) -> Iterator[S3Server]:
+        with S3Server(secret=SECRET) as server:
+            server.shape = request.param
+            server.max_keys = 4
+            yield server
+
+    @pytest.fixture
+    def lister_of(self, server):
+        def make(keys):
+            now = time.time_ns() // 1_000_000
+            for key, body in decoys(keys).items():
+                server.objects.put(key, body, now)
+            return S3Lister("lake", ROOT, endpoint_url=server.url)
+
+        return make
+
+
+class TestMoto(ListerContract):
+    odd = ODD + [key for key in ODD_ON_S3 if b"." not in key]
+
+    @pytest.fixture(scope="class")
+    def moto(self) -> Iterator[str]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "5")
+            server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+            server.start()
+            host, port = server.get_host_and_port()
+            yield f"http://{host}:{port}"
+            server.stop()
+
+    @pytest.fixture
+    def lister_of(self, moto, request):
+        bucket = f"lake-{abs(hash(request.node.name)) % 10**9}"
+        client = boto3.client("s3", endpoint_url=moto, region_name="us-east-1")
+        client.create_bucket(Bucket=bucket)
+
+        def make(keys):
+            for key, body in decoys(keys).items():
+                client.put_object(Bucket=bucket, Key=key.decode(), Body=body)
+            return S3Lister(bucket, ROOT, endpoint_url=moto)
+
+        yield make
+        client.close()
