@@ -15,7 +15,7 @@ from recon.errors import CycleFencedError, CycleLockedError, ReconError, StateEr
 from recon.plan import Judgement
 
 #: A holder of the final step that is silent for this long is taken for dead.
-FINISH_LEASE_S = 120.0
+FINISH_LEASE_S = 30.0
 
 
 @cache
@@ -55,12 +55,12 @@ def begin(cycle_id: str, flags: dict[str, Any]) -> list[str]:
     return shard_ids
 
 
-def scan_shard(cycle_id: str, shard_id: str) -> None:
-    """Look at one shard and report it, whatever came of it."""
+def scan_shard(cycle_id: str, shard_id: str) -> int:
+    """Look at one shard and report it, whatever came of it; return how many remain."""
     wired = engine()
     judged = _judgement(cycle_id)
     shard = next(shard for shard in judged.scanned if shard.id == shard_id)
-    wired.ledger.done(cycle_id, shard_id, cycle.scan_shard(wired.ports, judged, shard))
+    return wired.ledger.done(cycle_id, shard_id, cycle.scan_shard(wired.ports, judged, shard))
 
 
 def finish(cycle_id: str) -> None:

@@ -29,8 +29,15 @@ def begin(cycle_id: str, flags: dict[str, Any]) -> None:
 
 @task(name="recon.scan_shard", queue=SCAN)
 def scan_shard(cycle_id: str, shard_id: str) -> None:
-    """Look at one shard; what went wrong comes back as data."""
+    """Look at one shard of the chord; what went wrong comes back as data."""
     steps.scan_shard(cycle_id, shard_id)
+
+
+@task(name="recon.scan_shard_again", queue=SCAN)
+def scan_shard_again(cycle_id: str, shard_id: str) -> None:
+    """Look at a shard that was lost; the chord does not wait for this one, so the last of them finishes."""
+    if steps.scan_shard(cycle_id, shard_id) == 0:
+        finish.apply_async((cycle_id,))
 
 
 @task(name="recon.finish", queue=CONTROL)
@@ -43,10 +50,15 @@ def finish(cycle_id: str) -> None:
 def watchdog() -> None:
     """Send shards past their deadline out again, and finish cycles whose chord never fired."""
     for cycle_id, shard_ids in steps.stuck():
-        for shard_id in shard_ids:
-            scan_shard.apply_async((cycle_id, shard_id), task_id=f"{cycle_id}:{shard_id}")
-        if not shard_ids:
-            finish.apply_async((cycle_id,), task_id=f"{cycle_id}:finish:again")
+        dispatch_again(cycle_id, shard_ids)
+
+
+def dispatch_again(cycle_id: str, shard_ids: list[str]) -> None:
+    """Send lost shards out again, or the final step where none is left."""
+    for shard_id in shard_ids:
+        scan_shard_again.apply_async((cycle_id, shard_id))
+    if not shard_ids:
+        finish.apply_async((cycle_id,))
 
 
 def dispatch(cycle_id: str, shard_ids: list[str]) -> None:

@@ -32,6 +32,8 @@ _STATS = ("base", "advanced", "misc", "scoring", "usage")
 _SEASONS_KEPT = 10
 _GAMES_PER_SEASON = 1230
 _PLAYERS_PER_SEASON = 300
+#: Players that last season's counted partition is short of.
+_PLAYERS_SHORT = 12
 #: One file in so many is left out, by kind.
 _ONE_IN = {"boxscores": 90, "team_stats": 60, "hoopr": 10, "odds": 40}
 _FIRST_DAY = datetime(2024, 1, 1)  # noqa: DTZ001 - a calendar day
@@ -45,7 +47,7 @@ class _File:
     size_bytes: int = 180
     age_days: float = 2.0
     is_live: bool = False
-    is_recent: bool = False
+    is_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ def _written(aside: Path, now: datetime) -> dict[str, list[str]]:
             continue
         size = 20 if planted == "small" else file.size_bytes
         _write(aside, file, _content(file.key, size), now)
+    held = _PLAYERS_PER_SEASON - _PLAYERS_SHORT
+    faults["short"] = [f"nba_api.player_stats season={season_name(last - 1)} {held}/{_PLAYERS_PER_SEASON}"]
     for number in range(7):
         stray = _File(f"tmp/upload-{number}.part")
         faults["unexpected"].append(stray.key)
@@ -120,7 +124,7 @@ def _others(years: range) -> Iterator[_File]:
         live = season == seasons[-1]
         yield _File(f"nba_api/team_stats/{season}/{team}/{stat}.json", is_live=live)
     for season in seasons:
-        short = 12 if season == seasons[-2] else 0
+        short = _PLAYERS_SHORT if season == seasons[-2] else 0
         for player in range(_PLAYERS_PER_SEASON - short):
             yield _File(f"nba_api/player_stats/{season}/{201_000 + player * 7}.json")
         yield _File(f"hoopr/play_by_play/nba_data_{season}.parquet")
@@ -130,8 +134,9 @@ def _days(now: datetime) -> Iterator[_File]:
     day = _FIRST_DAY
     while day < now.replace(tzinfo=None) - timedelta(days=1, hours=3):
         if f"{day:%Y-%m-%d}" != "2024-12-25":
-            recent = now.replace(tzinfo=None) - day < timedelta(days=6)
-            yield _File(f"odds/{day:%Y/%m/%Y-%m-%d}.json", is_recent=recent)
+            # Every other day of the last week is lost, so that each first run has something critical to show.
+            lost = now.replace(tzinfo=None) - day < timedelta(days=6) and day.toordinal() % 2 == 0
+            yield _File(f"odds/{day:%Y/%m/%Y-%m-%d}.json", is_lost=lost)
         if day.weekday() != 6:
             yield _File(f"odds_articles/{day:%Y-%m-%d}/preview.html")
         day += timedelta(days=1)
@@ -144,11 +149,11 @@ def _fault(file: _File) -> str | None:
     rare = _ONE_IN.get(kind)
     if rare is None:
         return None
-    if lot % rare == 0 or (file.is_recent and lot % 2):
+    if lot % rare == 0 or file.is_lost:
         return "missing"
     if lot % (rare * 4) == 1:
         return "small"
-    if kind == "team_stats" and "/2024-25/" in file.key and lot % 25 == 2:
+    if kind == "team_stats" and file.is_live and lot % 25 == 2:
         return "stale"
     return None
 

@@ -21,6 +21,8 @@ from recon.model import Priority, ScrapeTask
 
 LAKE = "s3://lake/root"
 LISTS = [f"recon:queue:{level.label}" for level in Priority]
+#: What stays when no task is outstanding.
+BARE = {b"recon:q:stats", b"recon:q:lake", b"recon:cycle:fence"}
 WIDE = dict.fromkeys(Priority, 10_000)
 
 
@@ -195,7 +197,7 @@ def test_withdrawing_leaves_no_trace_of_ready_and_popped_tasks(queue, redis_serv
     queue.notice_gone([task(1).id], fence=1)
     outcomes = queue.withdraw([task(1).id, task(2).id, task(3).id], fence=1)
     assert outcomes == {task(1).id: "withdrawn", task(2).id: "withdrawn", task(3).id: "unknown"}
-    assert set(redis_server.client.keys()) == {b"recon:q:stats", b"recon:q:lake"}
+    assert set(redis_server.client.keys()) == BARE
 
 
 def test_a_withdrawn_task_can_be_published_again_even_when_a_consumer_pushed_it_back(queue, redis_server):
@@ -276,7 +278,7 @@ def test_records_of_which_redis_lost_half_are_dropped(queue, redis_server):
     client.hset("recon:q:body", task(3).id, "garbage")
     assert queue.outstanding(LAKE) == []
     queue.notice_gone([], fence=1)
-    assert set(client.keys()) == {b"recon:q:stats", b"recon:q:lake"}
+    assert set(client.keys()) == BARE
 
 
 # ---- others on the lists, other lakes, older cycles
@@ -349,6 +351,15 @@ def test_every_write_of_an_overtaken_cycle_is_refused(queue, redis_server):
     assert queue.publish([task(2)], fence=8) == {task(2).id: "new"}
 
 
+def test_a_cycle_that_wrote_shuts_older_ones_out_on_a_server_without_the_ledger(queue):
+    queue.publish([task(1)], fence=8)
+    with pytest.raises(CycleFencedError):
+        queue.withdraw([task(1).id], fence=7)
+    queue.withdraw([task(1).id], fence=9)
+    with pytest.raises(CycleFencedError):
+        queue.publish([task(1)], fence=8)
+
+
 # ---- a failing server
 
 
@@ -359,7 +370,7 @@ def test_a_full_server_refuses_a_publication_whole_and_still_lets_tasks_go(queue
     with pytest.raises(BrokerError, match=r"more memory"):
         queue.publish([task(1, Priority.LOW), task(3)], fence=1)
     assert contents(redis_server.client) == before
-    assert queue.withdraw([task(2).id], fence=1) == {task(2).id: "withdrawn"}
+    assert queue.withdraw([task(2).id], fence=2) == {task(2).id: "withdrawn"}
 
 
 def test_a_full_server_takes_none_of_a_new_batch(queue, redis_server):

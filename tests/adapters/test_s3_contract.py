@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Iterator
 
 import boto3
 import pytest
 from lister_contract import ODD, ODD_ON_S3, PLAIN, ListerContract
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 from s3_server import S3Server
 
@@ -40,10 +42,9 @@ def decoys(keys: dict[bytes, bytes]) -> dict[bytes, bytes]:
 class TestSortedArrayServer(ListerContract):
     odd = ODD + ODD_ON_S3
 
-    @pytest.fixture(params=["aws", "aws_checksum", "minio", "indented", "attributes"])
-    def server(self, request) -> Iterator[S3Server]:
+    @pytest.fixture
+    def server(self) -> Iterator[S3Server]:
         with S3Server(secret=SECRET) as server:
-            server.shape = request.param
             server.max_keys = 4
             yield server
 
@@ -58,29 +59,31 @@ class TestSortedArrayServer(ListerContract):
         return make
 
 
-class TestMoto(ListerContract):
-    odd = ODD + [key for key in ODD_ON_S3 if b"." not in key]
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "5")
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+        server.stop()
 
-    @pytest.fixture(scope="class")
-    def moto(self) -> Iterator[str]:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "5")
-            server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-            server.start()
-            host, port = server.get_host_and_port()
-            yield f"http://{host}:{port}"
-            server.stop()
+
+class TestMoto(ListerContract):
+    odd = ODD + ODD_ON_S3
 
     @pytest.fixture
     def lister_of(self, moto, request):
-        bucket = f"lake-{abs(hash(request.node.name)) % 10**9}"
+        bucket = f"lake-{zlib.crc32(request.node.name.encode())}"
         client = boto3.client("s3", endpoint_url=moto, region_name="us-east-1")
         client.create_bucket(Bucket=bucket)
+        client.close()
 
         def make(keys):
+            # Its HTTP routing takes no newlines in keys, its store does.
             for key, body in decoys(keys).items():
-                client.put_object(Bucket=bucket, Key=key.decode(), Body=body)
+                s3_backends["123456789012"]["aws"].put_object(bucket, key.decode(), body)
             return S3Lister(bucket, ROOT, endpoint_url=moto)
 
-        yield make
-        client.close()
+        return make

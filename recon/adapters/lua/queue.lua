@@ -5,7 +5,7 @@
 --       7   P:q:gone       ZSET id -> when it was first noticed gone from its list, in ms
 --       8   P:q:stats      HASH counter -> how often
 --       9   P:q:lake       STRING, the one lake whose tasks live under this prefix
---       10  P:cycle:fence  STRING, the greatest fence that a cycle was given (ledger.lua)
+--       10  P:cycle:fence  STRING, the greatest fence that a cycle was given (ledger.lua) or wrote with
 -- ARGV  1 lake | 2 fence | 3.. as each script says
 -- A body opens with {"id":"<hex>"; nothing else of it is ever read here. Times are the server's.
 
@@ -55,7 +55,12 @@ local function refusal()
   end
   local owner = call('GET', LAKE)
   if owner and owner ~= ARGV[1] then return redis.error_reply('OTHERLAKE ' .. owner) end
-  if not owner then call('SET', LAKE, ARGV[1]) end
+end
+
+-- Write down whose queues these are and which cycle wrote last: the ledger may live on another server.
+local function sign()
+  if not call('GET', LAKE) then call('SET', LAKE, ARGV[1]) end
+  if (tonumber(call('GET', FENCE)) or 0) < tonumber(ARGV[2]) then call('SET', FENCE, ARGV[2]) end
 end
 
 local function count(name, by)

@@ -5,16 +5,12 @@
 if call('GET', LAKE) ~= ARGV[1] then return {} end
 
 local found = listed()
-local bodies = call('HGETALL', BODY)
-local stored = {}
-for i = 1, #bodies, 2 do stored[bodies[i]] = bodies[i + 1] end
-
 local rows = {}
 local metas = call('HGETALL', META)
 for i = 1, #metas, 2 do
   local id = metas[i]
   local copy = found[id] and found[id][1]
-  local body = copy and copy.body or stored[id] -- what a consumer would pop comes first
+  local body = copy and copy.body or call('HGET', BODY, id) -- what a consumer would pop comes first
   if id_of(body) == id then
     local ready = copy and '1' or '0'
     local gone = not copy and call('ZSCORE', GONE, id) or ''

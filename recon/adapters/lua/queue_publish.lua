@@ -4,6 +4,7 @@
 
 local refused = refusal()
 if refused then return refused end
+sign()
 
 local room = {[0] = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])}
 for _, meta in ipairs(call('HVALS', META)) do -- caps bound what is outstanding: in the lists or popped

@@ -4,6 +4,7 @@
 
 local refused = refusal()
 if refused then return refused end
+sign()
 
 local found = listed()
 local noticed_before = now - tonumber(ARGV[3])

@@ -17,5 +17,6 @@ for i = 3, #ARGV do
     outcomes[#outcomes + 1] = 'unknown'
   end
 end
+if withdrawn > 0 then sign() end -- last: a full server still lets tasks go, once something was deleted
 count('withdrawn', withdrawn)
 return outcomes

@@ -23,7 +23,7 @@ def disorder(keys: pa.Array[Any], prefix: bytes, above: bytes | None) -> str:
     if not len(keys):
         return ""
     first, last = keys[0].as_py(), keys[-1].as_py()
-    if not pc.all(pc.less(keys[:-1], keys[1:])).as_py():
+    if pc.any(pc.greater_equal(keys[:-1], keys[1:])).as_py():
         return "its keys do not ascend in byte order"
     if above is not None and first <= above:
         return f"it begins with {first!r}, not above {above!r} where it was asked to begin"

@@ -1,0 +1,78 @@
+"""A cycle survives the loss of a worker or of the broker: the same answer, published once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from engine_place import new_place
+
+RUN = [sys.executable, "-c", "from recon.cli import main; main()", "run", "--json"]
+
+
+@pytest.fixture
+def place(tmp_path):
+    made = new_place(tmp_path)
+    yield made
+    made.recon("down")
+
+
+def children(pid: int, word: str) -> list[int]:
+    """Return the ids of processes below ``pid`` whose command holds ``word``."""
+    table = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in table.stdout.splitlines()]
+    return [int(own) for own, parent, words in rows if int(parent) == pid and word in words]
+
+
+def run_and_kill(place, victim) -> dict:
+    """Start a cycle; once its plan is there, SIGKILL what ``victim`` names; return the report."""
+    before = set((place.folder / ".recon" / "cycles").glob("*/plan.json"))
+    run = subprocess.Popen(RUN, cwd=place.folder, stdout=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 60
+        while set((place.folder / ".recon" / "cycles").glob("*/plan.json")) == before:
+            assert time.monotonic() < deadline
+            assert run.poll() is None
+            time.sleep(0.002)
+        os.kill(victim(run.pid), signal.SIGKILL)
+        output, _ = run.communicate(timeout=100)
+    finally:
+        run.kill()
+        run.wait()
+    assert run.returncode == 0
+    return json.loads(output)
+
+
+def one_publication(place) -> bool:
+    """Tell whether no key is queued twice."""
+    queued = json.loads((place.folder / "inventory/gaps.json").read_text())
+    keys = [key for task in queued["tasks"] for key in task["keys"]]
+    return len(keys) == len(set(keys))
+
+
+def test_a_scan_worker_killed_in_the_middle_changes_no_answer(place):
+    expected = place.run("--inline", "--dry-run")
+    found = run_and_kill(place, lambda pid: children(pid, "recon.scan")[0])
+    assert found["verdicts"] == expected["verdicts"]
+    assert found["tasks"]["published"] == expected["tasks"]["published"]
+    assert one_publication(place)
+
+
+def test_a_broker_killed_in_the_middle_changes_no_answer(place):
+    expected = place.run("--inline", "--dry-run")
+    socket = str(place.folder)
+
+    def broker(_: int) -> int:
+        table = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True)
+        rows = [line.split(None, 1) for line in table.stdout.splitlines()]
+        return next(int(pid) for pid, words in rows if "valkey-server" in words and socket in words)
+
+    found = run_and_kill(place, broker)
+    assert found["verdicts"] == expected["verdicts"]
+    assert one_publication(place)
+    assert place.run("--inline")["tasks"]["published"] == 0
