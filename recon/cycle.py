@@ -16,7 +16,7 @@ from recon.comparison import Comparison, compared
 from recon.core.catalog import Catalog
 from recon.core.gaps_document import gaps_document
 from recon.core.inventory import Inventory
-from recon.core.scrape import queue_plan
+from recon.core.scrape import QueuePlan, queue_plan
 from recon.core.standing import CycleFacts
 from recon.core.task_body import TaskBody
 from recon.findings import merged
@@ -78,19 +78,10 @@ def compare(ports: Ports, judged: Judgement) -> Comparison:
 def publish(ports: Ports, judged: Judgement, found: Comparison, fence: int) -> PublishCounts:
     """Make the queues hold the wanted work, once, within the caps; nothing is done for what was not seen."""
     options = judged.plan.options
-    outstanding = ports.queue.outstanding(options.lake)
-    facts = CycleFacts(
-        lake=options.lake,
-        started_at=judged.plan.started_at,
-        complete=found.complete,
-        visibility=timedelta(seconds=options.visibility_s),
-        undecided=lambda body: _undecided(found, body),
-    )
-    groups = [group for gap in found.gaps for group in gap.groups]
-    wanted = queue_plan(groups, outstanding, options.limits, facts)
+    wanted, outstanding = _queue_plan(ports, judged, found)
     counts = PublishCounts(
         published=len(wanted.published) + len(wanted.republished),
-        duplicate=len(outstanding) - len(wanted.withdrawn) - len(wanted.republished),
+        duplicate=outstanding - len(wanted.withdrawn) - len(wanted.republished),
         moved=len(wanted.moved),
         deferred=wanted.deferred,
         unproven=wanted.unproven,
@@ -102,12 +93,14 @@ def publish(ports: Ports, judged: Judgement, found: Comparison, fence: int) -> P
         return counts
     queue = ports.queue
     queue.withdraw(wanted.withdrawn, fence=fence)
-    queue.revise(wanted.revised, fence=fence)
-    queue.publish(wanted.moved, fence=fence)
-    queue.republish(wanted.republished, fence=fence)
-    outcomes = list(queue.publish(wanted.published, fence=fence).values())
     if found.complete:
         queue.notice_gone(wanted.noticed_gone, fence=fence)
+    queue.republish(wanted.republished, fence=fence)
+    if "gone" in queue.revise(wanted.revised, fence=fence).values():
+        # A consumer popped a task while it was being revised: its keys are out after all.
+        wanted, _ = _queue_plan(ports, judged, found)
+    queue.publish(wanted.moved, fence=fence)
+    outcomes = list(queue.publish(wanted.published, fence=fence).values())
     return replace(
         counts,
         published=outcomes.count("new") + len(wanted.republished),
@@ -116,6 +109,21 @@ def publish(ports: Ports, judged: Judgement, found: Comparison, fence: int) -> P
         dead=outcomes.count("dead"),
         outstanding=len(queue.outstanding(options.lake)),
     )
+
+
+def _queue_plan(ports: Ports, judged: Judgement, found: Comparison) -> tuple[QueuePlan, int]:
+    """Return what to do with the queues as they are now, and how many tasks they hold."""
+    options = judged.plan.options
+    outstanding = ports.queue.outstanding(options.lake)
+    facts = CycleFacts(
+        lake=options.lake,
+        started_at=judged.plan.started_at,
+        complete=found.complete,
+        visibility=timedelta(seconds=options.visibility_s),
+        undecided=lambda body: _undecided(found, body),
+    )
+    groups = [group for gap in found.gaps for group in gap.groups]
+    return queue_plan(groups, outstanding, options.limits, facts), len(outstanding)
 
 
 def record(

@@ -123,6 +123,17 @@ class Objects:
             self.bodies.pop(key, None)
 
 
+def use_credentials(monkeypatch, secret: str = "a-secret-for-signatures") -> None:
+    """Give this test AWS credentials of its own, and nothing of this machine's."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def synthetic_keys(count: int, prefixes: int = 300) -> list[bytes]:
     """Return ``count`` keys spread over ``prefixes`` folders, with a column in the path as lakes have it."""
     per = -(-count // prefixes)

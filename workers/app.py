@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from celery import Celery
+from celery.signals import worker_init
+
+from recon.settings import is_supervised
 
 #: Header tasks are retried later than the broker's own claim on a lost message (6 s).
 RETRY_DELAY_S = 8
+#: A worker whose supervisor is gone gets this long to end what it does.
+_STOP_S = 15.0
 #: A task that kills its worker is given up after this many deliveries; the watchdog starts the shard again.
 MAX_RETRIES = 3
 
@@ -29,3 +38,19 @@ def task(*, name: str, queue: str, ignore_result: bool = True) -> Callable[[_Fun
         max_retries=MAX_RETRIES,
         default_retry_delay=RETRY_DELAY_S,
     )
+
+
+@worker_init.connect
+def _stop_with_the_supervisor(**_: Any) -> None:
+    """Stop this worker once the process that started it is gone: its standard input closes then."""
+    if is_supervised():
+        threading.Thread(target=_outlive_nobody, name="supervisor", daemon=True).start()
+
+
+def _outlive_nobody() -> None:
+    # os.read, not sys.stdin: a buffer locked by this thread would deadlock the pool's forked children.
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_STOP_S)
+    os._exit(1)

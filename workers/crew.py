@@ -1,4 +1,7 @@
-"""The workers that ``recon run`` starts for its own cycle: one control worker, one scan worker."""
+"""The workers that ``recon run`` starts for its own cycle: one control worker, one scan worker.
+
+Each holds the reading end of a pipe; when this process is gone, the pipe closes and the worker stops.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from recon.errors import ReconError
+from recon.settings import supervised
 
 #: Threads of the scan worker: they wait on the network most of the time.
 SCAN_THREADS = 16
@@ -29,7 +33,7 @@ class Crew:
     """Worker processes, started on entry and stopped on exit; their words go to ``log``."""
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        self._environment = dict(environment)
+        self._environment = supervised(environment)
         self._log = log
         self._starts = 0
         self._children: list[subprocess.Popen[bytes]] = []
@@ -42,6 +46,8 @@ class Crew:
         for child in self._children:
             child.terminate()
         for child in self._children:
+            if child.stdin is not None:
+                child.stdin.close()
             try:
                 child.wait(_STOP_S)
             except subprocess.TimeoutExpired:
@@ -49,7 +55,7 @@ class Crew:
                 child.wait()
 
     def revived(self) -> bool:
-        """Start again what died; return whether anything had. Raises ``CrewLostError`` when it keeps dying."""
+        """Start again what died; return whether anything had (``CrewLostError`` if it keeps dying)."""
         dead = [number for number, child in enumerate(self._children) if child.poll() is not None]
         for number in dead:
             self._children[number] = self._started(_ROLES[number])
@@ -59,7 +65,7 @@ class Crew:
         self._starts += 1
         if self._starts > len(_ROLES) + _STARTS_MAX:
             raise CrewLostError(
-                f"the workers keep dying; see {self._log}, or run the cycle in one process: recon run --inline",
+                f"the workers keep dying; see {self._log}, or run in one process: recon run --inline",
             )
         celery = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-l", "WARNING"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -67,7 +73,7 @@ class Crew:
             return subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [*celery, *quiet, *role],
                 env=self._environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # closes with this process, however it ends: the worker then stops
                 stdout=output,
                 stderr=output,
             )

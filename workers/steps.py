@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,7 +68,7 @@ def finish(cycle_id: str) -> None:
     wired = engine()
     if wired.ledger.remaining(cycle_id):
         return
-    if not wired.ledger.finish(cycle_id, f"{os.getpid()}", FINISH_LEASE_S):
+    if not wired.ledger.finish(cycle_id, secrets.token_hex(8), FINISH_LEASE_S):
         return
     with _reported(cycle_id):
         fence = wired.ledger.acquire(cycle_id)

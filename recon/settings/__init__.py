@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from recon.settings.load import child_environment, load_settings, settings_schema
+from recon.settings.load import child_environment, is_supervised, load_settings, settings_schema, supervised
 from recon.settings.values import Settings
 
-__all__ = ["Settings", "child_environment", "load_settings", "settings_schema"]
+__all__ = [
+    "Settings",
+    "child_environment",
+    "is_supervised",
+    "load_settings",
+    "settings_schema",
+    "supervised",
+]

@@ -20,6 +20,8 @@ from recon.strict_yaml import Document, KeyPath, read_document
 
 #: Where the configuration is looked for when neither --config nor RECON_CONFIG names one.
 DEFAULT_CONFIG = "config/recon.yaml"
+#: Set for workers that a run started for itself.
+SUPERVISED = "RECON_SUPERVISED"
 _DAY_S = 86400.0
 _HOUR_S = 3600.0
 
@@ -90,6 +92,16 @@ def load_settings(
 def child_environment(settings: Settings) -> dict[str, str]:
     """Return the environment for worker processes of these settings."""
     return {**os.environ, "RECON_CONFIG": str(settings.config_path)}  # noqa: TID251 - settings are its only reader
+
+
+def supervised(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a worker that stops when its standard input closes."""
+    return {**environment, SUPERVISED: "1"}
+
+
+def is_supervised() -> bool:
+    """Tell whether this process was started with ``supervised``."""
+    return os.environ.get(SUPERVISED) == "1"  # noqa: TID251 - settings are its only reader
 
 
 def settings_schema() -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from lister_contract import ODD, ODD_ON_S3, PLAIN, ListerContract
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
-from s3_server import S3Server
+from s3_server import S3Server, use_credentials
 
 from recon.adapters.s3 import S3Lister
 
@@ -21,10 +21,7 @@ SECRET = "a-secret-for-signatures"
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    use_credentials(monkeypatch, SECRET)
 
 
 @pytest.fixture

@@ -24,7 +24,9 @@ def place(tmp_path):
 
 def children(pid: int, word: str) -> list[int]:
     """Return the ids of processes below ``pid`` whose command holds ``word``."""
-    table = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+    table = subprocess.run(
+        ["ps", "-e", "-o", "pid=", "-o", "ppid=", "-o", "args="], capture_output=True, text=True, check=True
+    )
     rows = [line.split(None, 2) for line in table.stdout.splitlines()]
     return [int(own) for own, parent, words in rows if int(parent) == pid and word in words]
 
@@ -43,7 +45,7 @@ def run_and_kill(place, victim) -> dict:
         output, _ = run.communicate(timeout=100)
     finally:
         run.kill()
-        run.wait()
+        run.communicate()
     assert run.returncode == 0
     return json.loads(output)
 
@@ -68,7 +70,9 @@ def test_a_broker_killed_in_the_middle_changes_no_answer(place):
     socket = str(place.folder)
 
     def broker(_: int) -> int:
-        table = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True)
+        table = subprocess.run(
+            ["ps", "-e", "-o", "pid=", "-o", "args="], capture_output=True, text=True, check=True
+        )
         rows = [line.split(None, 1) for line in table.stdout.splitlines()]
         return next(int(pid) for pid, words in rows if "valkey-server" in words and socket in words)
 

@@ -1,0 +1,175 @@
+"""What a listing costs its client: ours beside others, over one server in a process of its own.
+
+Usage: ``python tests/bench/bench_listing.py [--keys 1000000] [--prefixes 300] [--runs 3]``. Each contender runs
+in a fresh process and lists the same keys over one connection, plain HTTP. CPU is the client's alone (user and
+system), per 1,000,000 keys; slow contenders list a part, and their figures are scaled (marked ~).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent.parent
+#: Contenders, and the part of the keys each lists.
+CONTENDERS = {"recon": 1.0, "findall": 1.0, "pyarrow.fs": 1.0, "boto3": 0.1}
+WHAT = {
+    "recon": "S3Lister: signed, checked, decoded, Arrow batches",
+    "findall": "urllib3 + SigV4 + one re.findall: no checks, no decoding, no Arrow",
+    "pyarrow.fs": "S3FileSystem.get_file_info(recursive), Arrow's C++ client",
+    "boto3": "list_objects_v2 paginator, keys into a list",
+}
+VERSIONS = {"recon": "recon", "findall": "urllib3", "pyarrow.fs": "pyarrow", "boto3": "boto3"}
+
+
+def run_recon(url: str, prefix: bytes) -> int:
+    from recon.adapters.s3 import S3Lister
+    from recon.model import KeyRange
+
+    return sum(page.batch.num_rows for page in S3Lister("lake", endpoint_url=url).pages(KeyRange(prefix)))
+
+
+def run_findall(url: str, prefix: bytes) -> int:
+    import re
+
+    import urllib3
+    from botocore.auth import S3SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    entry = re.compile(
+        rb"<Key>([^<]*)</Key><LastModified>([^<]*)</LastModified><ETag>[^<]*</ETag><Size>(\d+)</Size>"
+    )
+    following = re.compile(rb"<NextContinuationToken>([^<]*)")
+    pool = urllib3.connection_from_url(url)
+    count, token = 0, ""
+    while True:
+        path = f"/lake?{token}encoding-type=url&list-type=2&prefix={prefix.decode().replace('/', '%2F')}"
+        request = AWSRequest("GET", url + path)
+        S3SigV4Auth(Credentials("bench", "bench"), "s3", "us-east-1").add_auth(request)
+        body = pool.urlopen("GET", path, headers=dict(request.headers.items())).data
+        count += len(entry.findall(body))
+        found = following.search(body)
+        if not found:
+            return count
+        token = f"continuation-token={found[1].decode().replace('=', '%3D')}&"
+
+
+def run_pyarrow(url: str, prefix: bytes) -> int:
+    from pyarrow import fs
+
+    lake = fs.S3FileSystem(
+        access_key="bench", secret_key="bench", endpoint_override=url, scheme="http", region="us-east-1"
+    )
+    found = lake.get_file_info(fs.FileSelector("lake/" + prefix.decode().rstrip("/"), recursive=True))
+    return sum(info.is_file for info in found)
+
+
+def run_boto3(url: str, prefix: bytes) -> int:
+    import boto3
+
+    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket="lake", Prefix=prefix.decode())
+    return sum(len([item["Key"] for item in page.get("Contents", ())]) for page in pages)
+
+
+RUN = {"recon": run_recon, "findall": run_findall, "pyarrow.fs": run_pyarrow, "boto3": run_boto3}
+
+
+def measured(name: str, url: str, prefix: bytes) -> dict[str, float]:
+    """Return what one contender used, after one small listing for imports and connections."""
+    RUN[name](url, b"warm-up/")
+    wall, cpu = time.perf_counter(), time.process_time()
+    keys = RUN[name](url, prefix)
+    return {
+        "keys": keys,
+        "cpu_s": time.process_time() - cpu,
+        "wall_s": time.perf_counter() - wall,
+        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def contend(name: str, url: str, prefix: str) -> dict[str, float]:
+    """Return the measures of one contender in a process of its own."""
+    command = [sys.executable, __file__, "--only", name, "--url", url, "--prefix", prefix]
+    keep = {"PATH", "HOME", "VIRTUAL_ENV", "LANG"}
+    environment = {name: value for name, value in os.environ.items() if name in keep}
+    environment |= {
+        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_SECRET_ACCESS_KEY": "bench",
+        "AWS_CONFIG_FILE": "/dev/null",
+    }
+    environment |= {"AWS_EC2_METADATA_DISABLED": "true", "PYTHONPATH": str(TESTS.parent)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def part_of(share: float, prefixes: int) -> str:
+    """Return a prefix that holds about ``share`` of the synthetic keys."""
+    if share >= 1:
+        return "events/"
+    return "events/source=0" if prefixes > 100 else "events/"
+
+
+def table(keys: int, prefixes: int, runs: int) -> None:
+    server = subprocess.Popen(
+        [sys.executable, TESTS / "s3_server.py", "--keys", str(keys), "--prefixes", str(prefixes)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        url = server.stdout.readline().strip()
+        print(
+            f"{keys:,} keys in {prefixes} prefixes; Python {platform.python_version()}, {os.cpu_count()} cores\n"
+        )
+        print(
+            f"{'contender':<12}{'version':<10}{'keys':>10}{'CPU s/1M':>11}{'ratio':>8}{'wall s/1M':>11}{'RSS MB':>8}"
+        )
+        ours = None
+        for name, share in CONTENDERS.items():
+            tries = [contend(name, url, part_of(share, prefixes)) for _ in range(runs if share >= 1 else 1)]
+            best = min(tries, key=lambda found: found["cpu_s"])
+            scale = 1e6 / best["keys"]
+            cpu, wall = best["cpu_s"] * scale, best["wall_s"] * scale
+            ours = ours or cpu
+            mark = "~" if best["keys"] < keys else " "
+            print(
+                f"{name:<12}{version(VERSIONS[name]):<10}{int(best['keys']):>10,}{mark + format(cpu, '.2f'):>11}"
+                f"{cpu / ours:>7.1f}x{mark + format(wall, '.2f'):>11}{best['rss_mb']:>8.0f}"
+            )
+        print()
+        for name, what in WHAT.items():
+            print(f"{name:<12}{what}")
+        print(f"~           scaled up from a part; each the best of {runs} runs (slow ones: one)")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--prefixes", type=int, default=300)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", choices=CONTENDERS)
+    parser.add_argument("--url")
+    parser.add_argument("--prefix", default="events/")
+    options = parser.parse_args()
+    if options.only:
+        print(json.dumps(measured(options.only, options.url, options.prefix.encode())))
+    else:
+        table(options.keys, options.prefixes, options.runs)
+
+
+if __name__ == "__main__":
+    main()
