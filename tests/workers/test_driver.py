@@ -25,7 +25,7 @@ def place(tmp_path):
 def children(pid: int, word: str) -> list[int]:
     """Return the ids of processes below ``pid`` whose command holds ``word``."""
     table = subprocess.run(
-        ["ps", "-e", "-o", "pid=", "-o", "ppid=", "-o", "args="], capture_output=True, text=True, check=True
+        ["ps", "-e", "-ww", "-o", "pid=", "-o", "ppid=", "-o", "args="], capture_output=True, text=True, check=True
     )
     rows = [line.split(None, 2) for line in table.stdout.splitlines()]
     return [int(own) for own, parent, words in rows if int(parent) == pid and word in words]
@@ -71,7 +71,7 @@ def test_a_broker_killed_in_the_middle_changes_no_answer(place):
 
     def broker(_: int) -> int:
         table = subprocess.run(
-            ["ps", "-e", "-o", "pid=", "-o", "args="], capture_output=True, text=True, check=True
+            ["ps", "-e", "-ww", "-o", "pid=", "-o", "args="], capture_output=True, text=True, check=True
         )
         rows = [line.split(None, 1) for line in table.stdout.splitlines()]
         return next(int(pid) for pid, words in rows if "valkey-server" in words and socket in words)
