@@ -34,6 +34,7 @@ SOCKET_PATH_MAX_BYTES = 103
 #: Seconds a server may take to answer: it first reads its append-only file.
 START_TIMEOUT_S = 60.0
 #: Seconds a server may take to write its last data after SIGTERM, before SIGKILL.
+DYING_S = 2.0
 STOP_TIMEOUT_S = 10.0
 #: Seconds between looks; a start takes 10 to 50 ms.
 _POLL_S = 0.002
@@ -107,9 +108,9 @@ class EmbeddedRedis:
             return False
         with self._changing():
             lock = self._running_lock()
-            was_running = lock is None
+            was_running = False
             if lock is None:
-                lock = self._stop()
+                lock, was_running = self._ended()
             self._reap()
             os.close(lock)
         return was_running
@@ -152,18 +153,35 @@ class EmbeddedRedis:
         pid = self._answer(address)
         return None if pid is None else self._remember(pid, address, started=False)
 
-    def _stop(self) -> int:
+    def _ended(self) -> tuple[int, bool]:
+        """Return the running lock once nothing runs, and whether it was this call that ended the server."""
+        try:
+            pid = self._own_pid()
+        except BrokerError:
+            # A process that was just killed holds its lock until the kernel has taken it down.
+            lock = self._lock_within(DYING_S)
+            if lock is None:
+                raise
+            return lock, False
+        return self._stop(pid), True
+
+    def _lock_within(self, patience_s: float) -> int | None:
+        give_up = time.monotonic() + patience_s
+        while time.monotonic() < give_up:
+            lock = self._running_lock()
+            if lock is not None:
+                return lock
+            time.sleep(_POLL_S)
+        return None
+
+    def _stop(self, pid: int) -> int:
         """End the server's process, which is surely ours; return the running lock."""
-        pid = self._own_pid()
         for number, patience_s in ((signal.SIGTERM, STOP_TIMEOUT_S), (signal.SIGKILL, STOP_TIMEOUT_S)):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
-            give_up = time.monotonic() + patience_s
-            while time.monotonic() < give_up:
-                lock = self._running_lock()
-                if lock is not None:
-                    return lock
-                time.sleep(_POLL_S)
+            lock = self._lock_within(patience_s)
+            if lock is not None:
+                return lock
         raise BrokerError(f"process {pid}, the server in {self._folder}, does not end. Look at it with ps.")
 
     def _own_pid(self) -> int:

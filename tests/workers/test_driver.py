@@ -25,7 +25,10 @@ def place(tmp_path):
 def children(pid: int, word: str) -> list[int]:
     """Return the ids of processes below ``pid`` whose command holds ``word``."""
     table = subprocess.run(
-        ["ps", "-e", "-ww", "-o", "pid=", "-o", "ppid=", "-o", "args="], capture_output=True, text=True, check=True
+        ["ps", "-e", "-ww", "-o", "pid=", "-o", "ppid=", "-o", "args="],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     rows = [line.split(None, 2) for line in table.stdout.splitlines()]
     return [int(own) for own, parent, words in rows if int(parent) == pid and word in words]

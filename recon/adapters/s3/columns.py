@@ -51,9 +51,10 @@ def decoded(column: pa.Array[Any]) -> pa.Array[Any]:
         return column
     data = data.copy()
     data[spaces] = ord(" ")
-    # An escape must end inside its own text: the first offset above it is that text's end.
-    ends = offsets[np.searchsorted(offsets, escapes, side="right")]
-    if (escapes + 2 >= ends).any():
+    before = np.searchsorted(escapes, offsets)
+    # An escape must end inside its own text: the last one before a text's end, three bytes before it.
+    ended = before > 0
+    if (escapes[before[ended] - 1] + 3 > offsets[ended]).any():
         raise PageError("a key ends inside a %-escape")
     high, low = _HEX[data[escapes + 1]], _HEX[data[escapes + 2]]
     if (high == 255).any() or (low == 255).any():
@@ -61,7 +62,7 @@ def decoded(column: pa.Array[Any]) -> pa.Array[Any]:
     data[escapes] = high * 16 + low
     keep = np.ones(len(data), bool)
     keep[escapes + 1] = keep[escapes + 2] = False
-    offsets = offsets - 2 * np.searchsorted(escapes, offsets, side="left")
+    offsets = offsets - 2 * before
     buffers = [None, _buffer(offsets), _buffer(data[keep])]
     return pa.Array.from_buffers(pa.large_binary(), len(column), buffers)
 
