@@ -34,8 +34,9 @@ SOCKET_PATH_MAX_BYTES = 103
 #: Seconds a server may take to answer: it first reads its append-only file.
 START_TIMEOUT_S = 60.0
 #: Seconds a server may take to write its last data after SIGTERM, before SIGKILL.
-DYING_S = 2.0
 STOP_TIMEOUT_S = 10.0
+#: Seconds a killed server may hold its lock until the kernel has taken it down.
+DYING_S = 2.0
 #: Seconds between looks; a start takes 10 to 50 ms.
 _POLL_S = 0.002
 

@@ -152,7 +152,7 @@ def table(keys: int, prefixes: int, runs: int) -> None:
     try:
         url = server.stdout.readline().strip()
         print(
-            f"{keys:,} keys in {prefixes} prefixes; Python {platform.python_version()}, {os.cpu_count()} cores"
+            f"{keys:,} keys, {prefixes} prefixes; Python {platform.python_version()}, {os.cpu_count()} cores"
         )
         titles = ("contender", "version", "keys", "CPU s/1M", "ratio", "wall s/1M", "RSS MB")
         print("{:<12}{:<10}{:>10}{:>11}{:>8}{:>11}{:>8}".format(*titles))

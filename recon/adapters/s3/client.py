@@ -192,7 +192,8 @@ class S3Client:
         return Answer(body, attempt, headers.get("server", ""), headers.get("date", ""))
 
     def _signed(self, line: _Line, path: str) -> dict[str, str]:
-        request = AWSRequest("GET", line.endpoint.origin + path)
+        origin = line.endpoint.origin
+        request = AWSRequest("GET", origin + path, headers={"Host": origin.partition("://")[2]})
         try:
             # Frozen for each request: botocore renews what expires, and key and token stay a pair.
             frozen = line.credentials.get_frozen_credentials()

@@ -1,0 +1,226 @@
+"""The whole cycle over the S3 protocol and a real Valkey: right when all is well, honest when it is not."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from declared import dataset, inventory
+from redis_servers import binary_of, running
+from s3_server import S3Server, use_credentials
+
+from recon import cycle
+from recon.adapters.ledger import RedisLedger
+from recon.adapters.redis_client import RedisBroker
+from recon.adapters.redis_queue import RedisTaskQueue
+from recon.adapters.s3 import S3Lister
+from recon.adapters.s3.retry import Patience
+from recon.adapters.state_store import MemoryStateStore
+from recon.cycle import Ports
+from recon.errors import CycleFencedError
+from recon.plan import Options
+
+LAKE = "s3://lake"
+VISIBILITY_S = 0.2
+DIMENSIONS = {"season": {"seasons": "2019-20..2025-26"}, "n": {"integers": "0..29", "width": 3}}
+DECLARED = inventory(
+    dataset("box/{season}/{n}.json", name="nba.box"),
+    dataset("odds/{n}.csv", name="odds.lines"),
+    dataset("many/{season}/{part}.bin", name="nba.many", expected_per=("season", 2)),
+    dimensions=DIMENSIONS,
+)
+SEASONS = [f"{year}-{(year + 1) % 100:02d}" for year in range(2019, 2026)]
+BOX = [f"box/{season}/{n:03d}.json" for season in SEASONS for n in range(30)]
+ODDS = [f"odds/{n:03d}.csv" for n in range(30)]
+MANY = [f"many/{season}/{part}.bin" for season in SEASONS for part in "ab"]
+GONE = {*BOX[::9], *ODDS[::5]}
+OBJECTS = [*BOX, *ODDS, *MANY, "box/odd  key+%2F.json", "box//x", "odds/é\n"]
+COUNTER = itertools.count()
+
+
+class Place:
+    """One lake on a misbehaving S3 server, one state, one queue."""
+
+    def __init__(self, server: S3Server, broker: RedisBroker) -> None:
+        self.server = server
+        self.ledger = RedisLedger(broker)
+        self.queue = RedisTaskQueue(broker, lake=LAKE, visibility_s=VISIBILITY_S)
+        patience = Patience(attempts=3, first_wait_s=0.001, longest_wait_s=0.01, read_s=1.0)
+        lister = S3Lister("lake", endpoint_url=server.url, region="us-east-1", patience=patience)
+        outputs = MemoryStateStore()
+        self.ports = Ports(lister, MemoryStateStore(), outputs, self.queue, lambda: datetime.now(UTC))
+        self.options = Options(LAKE, visibility_s=VISIBILITY_S, connections=4)
+
+    def cycle(self, *, scans: int = 1, **options: object) -> dict:
+        cycle_id = f"cycle-{next(COUNTER):06d}"
+        fence = self.ledger.acquire(cycle_id)
+        try:
+            judged = cycle.plan(self.ports, cycle_id, DECLARED, {}, replace(self.options, **options))
+            for shard in [*judged.scanned, *reversed(judged.scanned * (scans - 1))]:
+                cycle.scan_shard(self.ports, judged, shard)
+            return cycle.conclude(self.ports, judged, fence, {})
+        finally:
+            self.ledger.release(cycle_id)
+
+    def queued(self) -> set[str]:
+        bodies = [json.loads(task.body) for task in self.queue.outstanding(LAKE)]
+        keys = [key for body in bodies for key in body["keys"]]
+        assert len(keys) == len(set(keys)), "a key is in two outstanding tasks"
+        return set(keys)
+
+
+@pytest.fixture(scope="module")
+def valkey():
+    with running(binary_of("valkey-9")) as server:
+        yield server
+
+
+@pytest.fixture
+def place(valkey, monkeypatch):
+    use_credentials(monkeypatch)
+    valkey.client.flushall()
+    broker = RedisBroker.connect(valkey.url)
+    with S3Server([key.encode() for key in OBJECTS if key not in GONE]) as server:
+        server.max_keys = 20
+        yield Place(server, broker)
+    broker.close()
+
+
+def test_exactly_the_absent_keys_are_queued_and_a_second_cycle_queues_nothing(place):
+    first = place.cycle()
+    assert place.queued() == GONE
+    assert first["verdicts"]["missing"] == len(GONE)
+    assert first["verdicts"]["unknown"] == 0
+    assert first["unexpected"] == 3
+    assert first["observed"]["objects"] == len(OBJECTS) - len(GONE)
+    second = place.cycle()
+    assert second["tasks"]["published"] == second["tasks"]["withdrawn"] == 0
+    assert second["verdicts"] == first["verdicts"]
+
+
+def test_shards_that_report_twice_and_out_of_order_change_nothing(place):
+    once = place.cycle(dry_run=True)
+    again = place.cycle(dry_run=True, scans=3)
+    assert (again["verdicts"], again["coverage"]) == (once["verdicts"], once["coverage"])
+
+
+def test_new_gaps_are_added_and_filled_ones_withdrawn(place):
+    place.cycle()
+    place.server.objects.put(BOX[0].encode(), b"x" * 10)
+    place.server.objects.delete(BOX[1].encode())
+    place.cycle()
+    assert place.queued() == (GONE - {BOX[0]}) | {BOX[1]}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "slow_down",
+        "truncate",
+        "short",
+        "reset",
+        "error_200",
+        "denied_200",
+        "html_200",
+        "broken_xml",
+        "lie_count",
+        "lose_entry",
+        "repeat_token",
+        "no_token",
+        "expired",
+        "doctype",
+    ],
+)
+def test_a_lake_that_answers_wrongly_makes_keys_unknown_never_missing(place, fault):
+    place.cycle()
+    before = place.queued()
+    place.server.inject(fault)
+    report = place.cycle()
+    # A range that fits one page needs no token, and is seen rightly even then.
+    assert report["verdicts"]["missing"] == 0 or fault == "repeat_token"
+    assert report["tasks"]["published"] == report["tasks"]["withdrawn"] == 0
+    assert report["observed"]["shards"]["failed"] > 0
+    assert place.queued() == before
+    place.server.heal()
+    healed = place.cycle()
+    assert healed["verdicts"]["missing"] == len(GONE)
+    assert place.queued() == GONE
+
+
+def test_a_denied_prefix_hides_its_own_keys_only(place):
+    place.server.denied.append(b"odds/")
+    report = place.cycle()
+    assert place.queued() == {key for key in GONE if key.startswith("box/")}
+    assert report["verdicts"]["unknown"] == len(ODDS)
+    assert any("odds/" in line for line in report["warnings"])
+
+
+def test_storms_of_503_are_waited_out(place):
+    place.server.inject("slow_down", p=0.3)
+    report = place.cycle()
+    known = report["verdicts"]["missing"]
+    assert known + report["verdicts"]["unknown"] >= len(GONE) or report["verdicts"]["unknown"] == 0
+    assert place.queued() <= GONE
+
+
+def test_a_backend_that_lists_out_of_order_is_listed_by_whole_prefixes_from_then_on(place):
+    place.server.inject("unordered")
+    first = place.cycle()
+    assert first["verdicts"]["missing"] == 0
+    second = place.cycle()
+    assert second["verdicts"]["missing"] == len(GONE)
+    assert place.queued() == GONE
+
+
+def test_a_sample_leaves_the_rest_unknown_and_says_so(place):
+    place.cycle(dry_run=True)
+    report = place.cycle(sample_rate=0.3)
+    assert report["observed"]["source"] == "sample"
+    assert report["verdicts"]["unknown"] > 0
+    assert sum(report["verdicts"].values()) == len(BOX) + len(ODDS)
+    assert place.queued() <= GONE
+
+
+def test_a_popped_task_that_nothing_fills_comes_back_once(place, valkey):
+    place.cycle()
+    _, body = valkey.client.blpop(
+        [f"recon:queue:{level}" for level in ("critical", "high", "medium", "low")], 2
+    )
+    popped = set(json.loads(body)["keys"])
+    place.cycle()
+    assert lists(valkey) == GONE - popped
+    time.sleep(VISIBILITY_S * 1.5)
+    place.cycle()
+    assert lists(valkey) == GONE
+
+
+def lists(valkey) -> set[str]:
+    keys = []
+    for level in ("critical", "high", "medium", "low"):
+        for body in valkey.client.lrange(f"recon:queue:{level}", 0, -1):
+            keys.extend(json.loads(body)["keys"])
+    assert len(keys) == len(set(keys))
+    return set(keys)
+
+
+def test_a_cycle_that_lost_its_lock_can_no_longer_publish(place):
+    old = place.ledger.acquire("old")
+    judged = cycle.plan(place.ports, "old", DECLARED, {}, place.options)
+    for shard in judged.scanned:
+        cycle.scan_shard(place.ports, judged, shard)
+    place.ledger.release("old")
+    place.cycle(dry_run=True)
+    with pytest.raises(CycleFencedError):
+        cycle.conclude(place.ports, judged, old, {})
+    assert place.queued() == set()
+
+
+def test_a_queue_that_lost_everything_is_filled_again(place, valkey):
+    place.cycle()
+    valkey.client.flushall()
+    place.cycle()
+    assert place.queued() == GONE
