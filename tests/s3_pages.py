@@ -15,6 +15,27 @@ import numpy as np
 if TYPE_CHECKING:
     from s3_server import S3Server
 
+#: The error code of each fault that is one, and the status of each code.
+REFUSALS = {
+    "slow_down": "SlowDown",
+    "internal": "InternalError",
+    "bad_gateway": "BadGateway",
+    "expired": "ExpiredToken",
+    "skewed": "RequestTimeTooSkewed",
+    "wrong_region": "PermanentRedirect",
+    "no_bucket": "NoSuchBucket",
+}
+STATUSES = {
+    "SlowDown": 503,
+    "InternalError": 500,
+    "BadGateway": 502,
+    "ExpiredToken": 400,
+    "RequestTimeTooSkewed": 403,
+    "PermanentRedirect": 301,
+    "NoSuchBucket": 404,
+    "AccessDenied": 403,
+    "SignatureDoesNotMatch": 403,
+}
 _SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_.~-"
 
 

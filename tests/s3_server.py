@@ -26,7 +26,7 @@ from typing import Self
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
-from s3_pages import error, is_signed, listing
+from s3_pages import REFUSALS, STATUSES, error, is_signed, listing
 
 #: What can be injected, by name, with a probability and, if wanted, a number of times.
 FAULTS = {
@@ -57,27 +57,6 @@ FAULTS = {
     "wrong_region": "301 PermanentRedirect with x-amz-bucket-region: eu-central-1",
     "no_bucket": "404 NoSuchBucket",
     "doctype": "the listing declares a document type with entities",
-}
-#: The error code of each fault that is one, and the status of each code.
-_REFUSALS = {
-    "slow_down": "SlowDown",
-    "internal": "InternalError",
-    "bad_gateway": "BadGateway",
-    "expired": "ExpiredToken",
-    "skewed": "RequestTimeTooSkewed",
-    "wrong_region": "PermanentRedirect",
-    "no_bucket": "NoSuchBucket",
-}
-_STATUSES = {
-    "SlowDown": 503,
-    "InternalError": 500,
-    "BadGateway": 502,
-    "ExpiredToken": 400,
-    "RequestTimeTooSkewed": 403,
-    "PermanentRedirect": 301,
-    "NoSuchBucket": 404,
-    "AccessDenied": 403,
-    "SignatureDoesNotMatch": 403,
 }
 _MS = 1_700_000_000_000
 
@@ -237,9 +216,9 @@ class S3Server:
         elif any(asked.startswith(prefix) for prefix in self.denied):
             refused = "AccessDenied"
         else:
-            refused = _REFUSALS.get(self.strikes(*_REFUSALS), "")
+            refused = REFUSALS.get(self.strikes(*REFUSALS), "")
         if refused:
-            return _STATUSES[refused], error(refused), {"x-amz-bucket-region": "eu-central-1"}
+            return STATUSES[refused], error(refused), {"x-amz-bucket-region": "eu-central-1"}
         return self._object(rest[0]) if rest else (200, self._listing(arguments), {})
 
     def _object(self, key: bytes) -> tuple[int, bytes, dict[str, str]]:
