@@ -150,9 +150,8 @@ def main() -> None:
         results = {name: measured(name, Path(folder), chosen.rows) for name in names}
     base = results["duckdb"]
     print(f"{chosen.rows:,} expected x observed rows")
-    print(
-        f"{'contender':<10}{'version':<10}{'CPU s':>8}{'ratio':>8}{'RSS MB':>9}{'ratio':>8}{'missing':>10}  answer"
-    )
+    titles = ("contender", "version", "CPU s", "ratio", "RSS MB", "ratio", "missing", "answer")
+    print("{:<10}{:<10}{:>8}{:>8}{:>9}{:>8}{:>10}  {}".format(*titles))
     for name, found in results.items():
         cpu, rss = float(found["cpu_s"]), float(found["rss_mb"])
         same = "same" if found["digest"] == base["digest"] else "DIFFERENT"
