@@ -139,13 +139,19 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--pandas", action="store_true", help="pandas too (minutes and gigabytes)")
     parser.add_argument("--one", choices=CONTENDERS)
+    parser.add_argument("--generate", action="store_true")
     parser.add_argument("--folder", type=Path)
     chosen = parser.parse_args()
+    if chosen.generate:
+        generate(chosen.folder, chosen.rows)
+        return
     if chosen.one:
         one(chosen.one, chosen.folder, chosen.rows)
         return
     with tempfile.TemporaryDirectory() as folder:
-        generate(Path(folder), chosen.rows)
+        # In a process of its own: a forked child's peak memory begins at its parent's.
+        words = [sys.executable, __file__, "--generate", "--folder", folder, "--rows", str(chosen.rows)]
+        subprocess.run(words, check=True)
         names = ["duckdb", "recon", *(["pandas"] if chosen.pandas else [])]
         results = {name: measured(name, Path(folder), chosen.rows) for name in names}
     base = results["duckdb"]
