@@ -135,6 +135,7 @@ def record(
     cycle_id = judged.plan.cycle_id
     ports.state.put(f"cycles/{cycle_id}/report.json", json.dumps(document).encode())
     ports.state.put("latest.json", json.dumps({"cycle_id": cycle_id}).encode())
+    _forget_sketches(ports.state, keep=cycle_id)
     Hints.learn(ports.state, options.lake, found.sketch, judged.scanned)
     if not options.dry_run:
         found.memory.save(ports.state)
@@ -156,6 +157,14 @@ def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, 
     published_at = ports.clock().timestamp()
     timings_s |= {"compare": compared_at - scanned_at, "publish": published_at - compared_at}
     return record(ports, judged, found, counts, timings_s)
+
+
+def _forget_sketches(state: StateStore, keep: str) -> None:
+    """Delete the plans and sketches of earlier cycles; their reports stay."""
+    earlier = {name.split("/")[1] for name in state.names("cycles/") if not name.endswith("/report.json")}
+    for cycle_id in earlier - {keep}:
+        for part in ("shards/", "catalogs/", "plan.json", "timings.json"):
+            state.delete(f"cycles/{cycle_id}/{part}")
 
 
 def _undecided(found: Comparison, body: TaskBody) -> bool:

@@ -224,3 +224,11 @@ def test_a_queue_that_lost_everything_is_filled_again(place, valkey):
     valkey.client.flushall()
     place.cycle()
     assert place.queued() == GONE
+
+
+def test_earlier_cycles_leave_their_reports_and_nothing_else(place):
+    reports = [place.cycle(), place.cycle()]
+    names = place.ports.state.names("cycles/")
+    older, newer = (report["cycle_id"] for report in reports)
+    assert [name for name in names if older in name] == [f"cycles/{older}/report.json"]
+    assert f"cycles/{newer}/plan.json" in names

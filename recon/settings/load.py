@@ -191,13 +191,13 @@ def _settings(
 def _inventory_path(written: str | None, folder: Path) -> Path:
     """Return the inventory's path, relative to the configuration's ``folder``.
 
-    Unnamed, it is config/inventory.yaml there, or inventory.yaml beside the configuration when only that
-    exists.
+    Unnamed, it is config/inventory.yaml there, or beside the configuration (inventory.yaml, then the older
+    engine's data_inventory.yaml) when only that exists.
     """
     if written is not None:
         return (folder / written).resolve()
-    documented, beside = folder / "config" / "inventory.yaml", folder / "inventory.yaml"
-    return (beside if beside.exists() and not documented.exists() else documented).resolve()
+    places = [folder / "config" / "inventory.yaml", folder / "inventory.yaml", folder / "data_inventory.yaml"]
+    return next((place for place in places if place.exists()), places[0]).resolve()
 
 
 def _comma_separated(text: str) -> tuple[str, ...]:
