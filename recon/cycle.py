@@ -92,9 +92,9 @@ def publish(ports: Ports, judged: Judgement, found: Comparison, fence: int) -> P
     if options.dry_run or not options.publish:
         return counts
     queue = ports.queue
+    # Written even when there is nothing to notice: a cycle that was overtaken must not go on to its report.
+    queue.notice_gone(wanted.noticed_gone if found.complete else (), fence=fence)
     queue.withdraw(wanted.withdrawn, fence=fence)
-    if found.complete:
-        queue.notice_gone(wanted.noticed_gone, fence=fence)
     queue.republish(wanted.republished, fence=fence)
     if "gone" in queue.revise(wanted.revised, fence=fence).values():
         # A consumer popped a task while it was being revised: its keys are out after all.
