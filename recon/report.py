@@ -52,6 +52,7 @@ def report_document(
             if item.name not in {"revised", "repaired"}
         },
         "timings_s": {name: round(spent, 3) for name, spent in timings_s.items()},
+        "skipped": [bound.dataset.name for bound in judged.skipped],
         "warnings": list(found.warnings),
     }
 

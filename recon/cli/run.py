@@ -80,7 +80,7 @@ def _finish(document: dict[str, Any], *, as_json: bool, fail_on: str | None) -> 
         print_json(document)
     else:
         print_summary(document)
-    if document["observed"]["shards"]["failed"]:
+    if document["observed"]["shards"]["failed"] or document["skipped"]:
         raise SystemExit(4)
     if fail_on is not None:
         levels = _LEVELS[: _LEVELS.index(fail_on) + 1]

@@ -92,3 +92,15 @@ def test_a_selection_leaves_everything_else_unknown_and_withdraws_nothing(place)
     assert narrow["verdicts"]["unknown"] > 0
     assert narrow["tasks"]["withdrawn"] == 0
     assert narrow["tasks"]["outstanding"] == everything["tasks"]["outstanding"]
+
+
+def test_an_unreadable_catalog_skips_its_types_says_so_and_exits_4(place):
+    before = place.run("--inline")
+    (place.lake / "_catalogs/games.csv").write_bytes(b"")
+    done = place.recon("run", "--inline", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 4
+    assert report["skipped"] == ["nba_api.boxscores"]
+    assert any("games" in line for line in report["warnings"])
+    assert report["tasks"]["withdrawn"] == 0
+    assert report["tasks"]["outstanding"] == before["tasks"]["outstanding"]
