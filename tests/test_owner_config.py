@@ -16,7 +16,7 @@ from recon.model import Kind
 from recon.settings import load_settings, settings_schema
 from recon.strict_yaml import plain, read_document
 
-FOLDER = Path(__file__).resolve().parents[2] / "shared" / "owner-config"
+FOLDER = (Path(__file__).resolve().parents[2] / "shared" / "owner-config").resolve()
 INVENTORY, SETTINGS = FOLDER / "data_inventory.yaml", FOLDER / "reconciliation_config.yaml"
 NOW = np.datetime64("2025-10-25T12:00:00", "s")
 EXACT, COUNTED, ANY = Kind.EXACT, Kind.COUNTED, Kind.ANY
@@ -337,7 +337,7 @@ def test_the_settings_come_to_what_the_owner_wrote():
     )
     assert settings.gap_detection.high_priority_seasons == ("2024-25",)
     assert settings.task_queue.max_tasks_per_priority.medium == 400
-    assert settings.output_file == FOLDER.resolve() / "inventory/gaps.json"
+    assert settings.output_file == FOLDER / "inventory/gaps.json"
     assert settings.log_dir == FOLDER / "logs/reconciliation"
     assert (settings.dry_run.enabled, settings.loop.max_retries, settings.loop.health_check_port) == (
         False,
