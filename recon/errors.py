@@ -22,12 +22,6 @@ class ConfigError(ReconError):
         super().__init__("\n".join(self.problems))
 
 
-class NotYetAvailableError(ReconError):
-    """Raised when a command or key of the public contract belongs to a later release."""
-
-    exit_code = 2
-
-
 class LakeError(ReconError):
     """Raised when the lake could not be looked at. It proves nothing about any key."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any
 
 
 class Priority(IntEnum):
@@ -125,11 +124,3 @@ class PublishCounts:
     held: int = 0
     dead: int = 0
     outstanding: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class CycleReport:
-    """What one finished cycle found and did: the object behind ``recon run --json``."""
-
-    cycle_id: str
-    document: dict[str, Any] = field(default_factory=dict)

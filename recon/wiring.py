@@ -188,11 +188,6 @@ def beat_schedule_file(chosen: Settings) -> str:
     return str(folder / "beat-schedule")
 
 
-def shard_deadline_s(_: Settings) -> float:
-    """Return after how many seconds a silent shard is sent out again."""
-    return SHARD_DEADLINE_S
-
-
 def down(chosen: Settings) -> bool:
     """Stop the embedded broker; return whether one was running."""
     return EmbeddedRedis(state_folder(chosen)).down() if chosen.broker is None else False

@@ -84,7 +84,7 @@ def stuck() -> list[tuple[str, list[str]]]:
     wired = engine()
     found = []
     for cycle_id in wired.ledger.open_cycles():
-        late = wired.ledger.overdue(cycle_id, wiring.shard_deadline_s(wired.settings))
+        late = wired.ledger.overdue(cycle_id, wiring.SHARD_DEADLINE_S)
         if late:
             wired.ledger.dispatched(cycle_id, late)
             found.append((cycle_id, late))
