@@ -13,15 +13,20 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from recon.core.bound import BoundPattern
+from recon.core.heads import HEAD_BYTES_MAX, Heads, HeadTable
+from recon.core.key_column import WORD, KeyColumn, KeyTails
 from recon.core.segment import Mask, Reading, Segment
-from recon.core.tail import Tail, heads_of, tail_of
-from recon.core.text_table import Codes, text_buffers
+from recon.core.tail import Tail, tail_of
+from recon.core.text_table import Codes
 from recon.errors import ConfigError
 
 Ordinals = NDArray[np.int64]
 #: What one reading says of each row.
 Said = tuple[Reading, Codes]
 
+#: Directories remembered from one run of keys to the next, and how many keys must share one to be worth it.
+_HEADS_MAX = 16_384
+_KEYS_EACH = 4
 #: Ordinals expanded at once when a set is built from an axis: bounds memory at tens of MB.
 CHUNK = 1 << 22
 
@@ -33,6 +38,12 @@ class Digit:
     axes: tuple[int, ...]
     size: int
     stride: int
+    is_highest: bool
+
+    def of(self, ordinals: Ordinals) -> Codes:
+        """Return the digit's value of each ordinal."""
+        value = ordinals // self.stride if self.stride > 1 else ordinals
+        return value if self.is_highest else value % self.size
 
 
 class AxisFinder:
@@ -96,34 +107,64 @@ class Block:
             number: AxisFinder(items, self.axes[number].size, where) for number, items in by_axis.items()
         }
         self.digits, self.size = self._layout()
-        self.tail: Tail | None = tail_of(self.segments, self.axes)
+        self.tail = tail_of(self.segments, self.axes)
+        if self.tail is not None and not self.tail.alone:
+            self._heads = self._heads_of(self.tail, pl.Series([""]))
 
     # -- keys to ordinals -----------------------------------------------------------------------------
 
-    def encode(self, keys: pl.Series) -> Ordinals:
-        """Return the ordinal of each key (String), -1 where the pattern does not claim it."""
-        if self.tail is None or len(keys) == 0:
-            return self._encode_by_segments(keys)
-        return self._encode_by_tail(self.tail, keys)
-
-    def _encode_by_tail(self, tail: Tail, keys: pl.Series) -> Ordinals:
-        offsets, data = text_buffers(keys)
-        early = int(np.searchsorted(offsets[1:], tail.reach))
+    def encode(self, keys: KeyColumn) -> Ordinals:
+        """Return the ordinal of each key, -1 where the pattern does not claim it."""
+        if self.tail is None:
+            return self._encode_by_segments(keys.series)
         ordinals = np.empty(len(keys), dtype=np.int64)
-        ordinals[:early] = self._encode_by_segments(keys.head(early))
-        if early == len(keys):
-            return ordinals
-        index = tail.find(data, offsets[early:-1], offsets[early + 1 :])
-        names, place = heads_of(keys.slice(early), tail)
-        fits, codes = self._codes(self.segments[:-1], names)
-        good = fits[place] & (index >= 0)
-        for item, found in codes.pop(tail.axis, []):
-            good &= item.code_of_index[np.maximum(index, 0)] == found[place]
-        head_fits, indices = self._indices(codes, len(names))
-        spread = [found[place] for found in indices]
-        spread[tail.axis] = index
-        ordinals[early:] = self.ordinals(spread, good & head_fits[place])
+        for rows, tails in keys.runs(self.tail.size + HEAD_BYTES_MAX + 2 * WORD):
+            ordinals[rows] = self._encode_run(self.tail, keys, rows, tails)
         return ordinals
+
+    def _encode_run(self, tail: Tail, keys: KeyColumn, rows: slice, tails: KeyTails) -> Ordinals:
+        index = tail.find(tails)
+        if tail.alone:
+            return self.ordinals([index], index >= 0)
+        heads = self._heads
+        places = heads.table.find(tails, tail.size)
+        strange = (places < 0) & (index >= 0)
+        if strange.any():
+            heads = self._learned(heads, tail, keys.part(rows).where(strange).series)
+            places = heads.table.find(tails, tail.size)
+        ordinals = self._joined(heads, places, tail, index)
+        beyond = strange & (places < 0)
+        if beyond.any():
+            ordinals[beyond] = self._encode_by_segments(keys.part(rows).where(beyond).series)
+        return ordinals
+
+    def _joined(self, heads: Heads, places: Codes, tail: Tail, index: Codes) -> Ordinals:
+        """Return the ordinals of rows from their directories' codes and their tails' indices."""
+        fits = heads.fits[places] & (places >= 0) & (index >= 0)
+        for item, codes in heads.said_of_tail:
+            fits &= item.code_of_index[index] == codes[places]
+        indices = [found[places] for found in heads.indices]
+        indices[tail.axis] = index
+        return self.ordinals(indices, fits)
+
+    def _learned(self, known: Heads, tail: Tail, keys: pl.Series) -> Heads:
+        """Return ``known`` with the directories of ``keys``, and keep them for the next run of keys.
+
+        Directories that few keys share are not worth it; their keys are read segment by segment.
+        """
+        names = keys.str.head(-tail.chars).unique()
+        names = names.filter(names.str.len_bytes() <= HEAD_BYTES_MAX)
+        if not len(names) or len(names) * _KEYS_EACH > len(keys):
+            return known
+        new = self._heads_of(tail, names)
+        self._heads = heads = known.joined(new) if len(known.table) + len(names) <= _HEADS_MAX else new
+        return heads
+
+    def _heads_of(self, tail: Tail, names: pl.Series) -> Heads:
+        fits, codes = self._codes(self.segments[:-1], names)
+        said_of_tail = codes.pop(tail.axis, [])
+        axes_fit, indices = self._indices(codes, len(names))
+        return Heads(HeadTable.of(names), fits & axes_fit, indices, said_of_tail)
 
     def _encode_by_segments(self, keys: pl.Series) -> Ordinals:
         fits, codes = self._codes(self.segments, keys)
@@ -170,7 +211,7 @@ class Block:
         for digit in self.digits:
             if axis not in digit.axes:
                 continue
-            value: Codes = (ordinals // digit.stride) % digit.size
+            value = digit.of(ordinals)
             if len(digit.axes) == 1:
                 return value
             rows: Codes = np.searchsorted(self._offsets, value, side="right") - 1
@@ -251,7 +292,7 @@ class Block:
         digits: list[Digit] = []
         for axes in reversed(groups):
             extent = self.axes[axes[0]].size if len(axes) == 1 else int(self._offsets[-1])
-            digits.append(Digit(axes, extent, size))
+            digits.append(Digit(axes, extent, size, is_highest=axes == groups[0]))
             size *= extent
         return tuple(reversed(digits)), size
 

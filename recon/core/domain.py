@@ -15,6 +15,7 @@ from recon.core.block import CHUNK, Block, Ordinals, bitmap
 from recon.core.bound import BoundType, Expectation
 from recon.core.due import due_at, live
 from recon.core.inventory import Waiver
+from recon.core.key_column import KeyColumn
 from recon.core.moments import Instants
 from recon.core.partitions import Partitions
 from recon.core.segment import Mask
@@ -25,6 +26,8 @@ from recon.model import Kind
 #: The default of ``max_expected_keys``: above it a data type is refused before anything is expanded.
 MAX_EXPECTED_KEYS = 500_000_000
 _NEVER = np.datetime64("NaT", "s")
+#: Some rows of a column: all of them, or those at these places.
+Rows = slice | NDArray[np.int64]
 
 
 class Domain:
@@ -65,11 +68,12 @@ class Domain:
 
     # -- keys -----------------------------------------------------------------------------------------
 
-    def encode(self, keys: pl.Series) -> Ordinals:
+    def encode(self, keys: pl.Series | KeyColumn) -> Ordinals:
         """Return the ordinal of each key (String), -1 where no pattern claims it; the first pattern wins."""
-        found = np.full(len(keys), -1, dtype=np.int64)
-        for base, block in zip(self.bases, self.blocks, strict=False):
-            ordinals = block.encode(keys)
+        column = keys if isinstance(keys, KeyColumn) else KeyColumn.of(keys)
+        found = self.blocks[0].encode(column)
+        for base, block in zip(self.bases[1:], self.blocks[1:], strict=False):
+            ordinals = block.encode(column)
             found = np.where((found < 0) & (ordinals >= 0), ordinals + base, found)
         return found
 
@@ -84,13 +88,14 @@ class Domain:
     def items(self, ordinals: Ordinals) -> list[dict[str, Any]]:
         """Return the placeholders' raw values of each ordinal, for task bodies."""
         items: list[dict[str, Any]] = [{} for _ in range(len(ordinals))]
+        numbers = np.arange(len(ordinals))
         for rows, block, own in self.by_block(ordinals):
             for number, axis in enumerate(block.axes):
                 index = block.index(own, number)
                 for field in block.pattern.template.names:
                     if field in axis.fields:
                         values = axis.values(field).gather(index).to_list()
-                        for row, value in zip(rows, values, strict=True):
+                        for row, value in zip(numbers[rows], values, strict=True):
                             items[row][field] = value
         return items
 
@@ -154,15 +159,17 @@ class Domain:
 
     def partition(self, ordinals: Ordinals) -> Codes:
         """Return the partition number of each ordinal (into ``partitions.labels``)."""
+        if len(self.blocks) == 1:
+            return self.partitions.of(0, ordinals)
         found = np.zeros(len(ordinals), dtype=np.int64)
         for rows, block, own in self.by_block(ordinals):
             found[rows] = self.partitions.of(self.blocks.index(block), own)
         return found
 
-    def by_block(self, ordinals: Ordinals) -> Iterator[tuple[NDArray[np.int64], Block, Ordinals]]:
+    def by_block(self, ordinals: Ordinals) -> Iterator[tuple[Rows, Block, Ordinals]]:
         """Yield (rows, block, the block's own ordinals) for each block that occurs."""
         if len(self.blocks) == 1:
-            yield np.arange(len(ordinals)), self.blocks[0], ordinals
+            yield slice(None), self.blocks[0], ordinals
             return
         place = np.searchsorted(self.bases, ordinals, side="right") - 1
         for number, block in enumerate(self.blocks):
@@ -193,7 +200,7 @@ class Domain:
             earlier = [other for other in self.blocks[:number] if _may_share(other, block)]
             for start in range(0, block.size if earlier else 0, CHUNK):
                 own = np.arange(start, min(start + CHUNK, block.size), dtype=np.int64)
-                keys = block.decode(own)
+                keys = KeyColumn.of(block.decode(own))
                 for other in earlier:
                     shadowed |= bitmap(own[other.encode(keys) >= 0] + self.bases[number])
         return shadowed

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from recon.core.block import Ordinals, bitmap
+from recon.core.block import CHUNK, Ordinals, bitmap
 
 #: From this many ordinals to a batch, one byte per expected key is cheaper than sorting them.
 _DENSE_SHARE = 64
@@ -34,4 +34,14 @@ class OrdinalSet:
         """Return the set as a bitmap."""
         if self._dense is None:
             return self._bits
-        return self._bits | bitmap(np.flatnonzero(self._dense))
+        found = self._bits
+        for start in range(0, self._size, CHUNK):
+            found |= _marked(self._dense[start : start + CHUNK], start)
+        return found
+
+
+def _marked(dense: NDArray[np.bool_], start: int) -> BitMap:
+    """Return the marked ordinals, from ``start`` on; a set is built from the side that has fewer."""
+    if np.count_nonzero(dense) * 2 < len(dense):
+        return bitmap(np.flatnonzero(dense) + start)
+    return BitMap(range(start, start + len(dense))) - bitmap(np.flatnonzero(~dense) + start)

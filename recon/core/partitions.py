@@ -48,10 +48,10 @@ class Partitions:
         block, digits, numbers = self._blocks[place]
         if len(numbers) == 1:
             return np.full(len(ordinals), numbers[0], dtype=np.int64)
-        local = np.zeros(len(ordinals), dtype=np.int64)
-        for item in digits:
-            digit = block.digits[item.place]
-            local = local * len(item.labels) + item.codes[(ordinals // digit.stride) % digit.size]
+        first, *others = digits
+        local = first.codes[block.digits[first.place].of(ordinals)]
+        for item in others:
+            local = local * len(item.labels) + item.codes[block.digits[item.place].of(ordinals)]
         return numbers[local]
 
     def sizes(self) -> Codes:

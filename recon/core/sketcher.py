@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from recon.core.arrow import integers
 from recon.core.domain import Domain
+from recon.core.key_column import KeyColumn
 from recon.core.ordinal_set import OrdinalSet
 from recon.core.segment import Mask
 from recon.core.sketch import DomainSketch, Tally
@@ -45,20 +45,21 @@ class _Seen:
 class _Columns:
     """One batch: keys as text, sizes in bytes, modification times in Unix milliseconds."""
 
-    keys: pl.Series
+    keys: KeyColumn
     sizes: Ordinals
     mtimes: Ordinals
 
 
 @dataclass(frozen=True, eq=False)
-class _Judged:
-    """The claimed rows of one batch, with what they are."""
+class _Claimed:
+    """The rows of one batch that a domain claims."""
 
     ordinals: Ordinals
     sizes: Ordinals
     mtimes: Ordinals
-    small: Mask
-    stale: Mask
+
+    def where(self, rows: Mask) -> _Claimed:
+        return _Claimed(self.ordinals[rows], self.sizes[rows], self.mtimes[rows])
 
 
 class Sketcher:
@@ -101,7 +102,8 @@ class Sketcher:
         for number, domain in self._order:
             for part in _candidates(domain, columns.keys, ascending=ascending):
                 self._classify(number, domain, columns, part, claimed)
-        self._note_unexpected(columns.keys, claimed)
+        if not claimed.all():
+            self._note_unexpected(columns.keys.series.filter(pl.Series(~claimed)))
 
     def domains(self) -> dict[int, DomainSketch]:
         """Return the sketch of each domain that was seen."""
@@ -118,61 +120,45 @@ class Sketcher:
     def _lake_data(self, columns: _Columns) -> _Columns:
         drop = np.zeros(len(columns.keys), dtype=np.bool_)
         if self._ignored is not None:
-            drop |= columns.keys.str.contains(self._ignored).to_numpy()
+            drop |= columns.keys.series.str.contains(self._ignored).to_numpy()
         for prefix in self._own:
-            drop |= columns.keys.str.starts_with(prefix.decode()).to_numpy()
+            drop |= columns.keys.starts_with(prefix.decode())
         if not drop.any():
             return columns
-        return _Columns(columns.keys.filter(pl.Series(~drop)), columns.sizes[~drop], columns.mtimes[~drop])
+        return _Columns(columns.keys.where(~drop), columns.sizes[~drop], columns.mtimes[~drop])
 
     def _classify(self, number: int, domain: Domain, columns: _Columns, part: slice, claimed: Mask) -> None:
-        ordinals = domain.encode(columns.keys[part])
+        whole = part.start == 0 and part.stop == len(claimed)
+        ordinals = domain.encode(columns.keys if whole else columns.keys.part(part))
         hit = (ordinals >= 0) & ~claimed[part]
         if not hit.any():
             return
         claimed[part] |= hit
-        every = bool(hit.all())
-        ordinals = ordinals if every else ordinals[hit]
-        sizes = columns.sizes[part] if every else columns.sizes[part][hit]
-        mtimes = columns.mtimes[part] if every else columns.mtimes[part][hit]
-        small = self._small(domain, ordinals, sizes)
-        stale = self._stale(domain, ordinals, mtimes)
+        rows = _Claimed(ordinals, columns.sizes[part], columns.mtimes[part])
+        rows = rows if hit.all() else rows.where(hit)
+        small, stale = _small(domain, rows), self._stale(domain, rows)
         seen = self._seen.get(number)
         if seen is None:
             seen = self._seen[number] = _Seen.nothing(domain)
         if domain.kind is Kind.EXACT:
-            seen.present.add(ordinals)
-            seen.small.add(ordinals[small])
-            seen.stale.add(ordinals[stale])
-        rows = _Judged(ordinals, sizes, mtimes, small, stale)
-        seen.tally = seen.tally.plus(_tally(domain, rows))
+            seen.present.add(rows.ordinals)
+            seen.small.add(rows.ordinals[small])
+            seen.stale.add(rows.ordinals[stale])
+        seen.tally = seen.tally.plus(_tally(domain, rows, small, stale))
 
-    @staticmethod
-    def _small(domain: Domain, ordinals: Ordinals, sizes: Ordinals) -> Mask:
-        if len(domain.blocks) == 1:
-            return sizes < domain.blocks[0].pattern.min_size_bytes
-        small = np.zeros(len(ordinals), dtype=np.bool_)
-        for rows, block, _ in domain.by_block(ordinals):
-            small[rows] = sizes[rows] < block.pattern.min_size_bytes
-        return small
-
-    def _stale(self, domain: Domain, ordinals: Ordinals, mtimes: Ordinals) -> Mask:
+    def _stale(self, domain: Domain, rows: _Claimed) -> Mask:
         now_ms = int(self._now.astype("datetime64[ms]").astype(np.int64))
-        old = np.zeros(len(ordinals), dtype=np.bool_)
-        for rows, block, _ in domain.by_block(ordinals):
+        old = np.zeros(len(rows.ordinals), dtype=np.bool_)
+        for own, block, _ in domain.by_block(rows.ordinals):
             fresh_s = block.pattern.freshness_s
             if fresh_s is not None:
-                old[rows] = mtimes[rows] < now_ms - int(fresh_s * 1000)
+                old[own] = rows.mtimes[own] < now_ms - int(fresh_s * 1000)
         if old.any():
-            old[old] = domain.live(ordinals[old], self._now)
+            old[old] = domain.live(rows.ordinals[old], self._now)
         return old
 
-    def _note_unexpected(self, keys: pl.Series, claimed: Mask) -> None:
-        count = int((~claimed).sum())
-        if not count:
-            return
-        self.unexpected += count
-        strangers = keys.filter(pl.Series(~claimed))
+    def _note_unexpected(self, strangers: pl.Series) -> None:
+        self.unexpected += len(strangers)
         folders = strangers.str.extract(r"^((?:[^/]*/){1,3})").fill_null("")
         counts = folders.value_counts(sort=True).head(_PREFIXES)
         for folder, number in counts.iter_rows():
@@ -180,70 +166,58 @@ class Sketcher:
         self.unexpected_sample.extend(strangers.head(_SAMPLES - len(self.unexpected_sample)).to_list())
 
 
+def _small(domain: Domain, rows: _Claimed) -> Mask:
+    small = np.zeros(len(rows.ordinals), dtype=np.bool_)
+    for own, block, _ in domain.by_block(rows.ordinals):
+        small[own] = rows.sizes[own] < block.pattern.min_size_bytes
+    return small
+
+
 def _columns(batch: pa.RecordBatch | pa.Table) -> _Columns:
     return _Columns(
-        texts_of(batch.column("key")),
-        np.asarray(batch.column("size"), dtype=np.int64),
-        np.asarray(batch.column("mtime").cast(pa.int64()), dtype=np.int64),
+        KeyColumn.read(batch.column("key")),
+        integers(batch.column("size")),
+        integers(batch.column("mtime")),
     )
 
 
-def texts_of(keys: pa.Array[Any] | pa.ChunkedArray[Any]) -> pl.Series:
-    """Return raw keys as text; bytes that are no UTF-8 (no pattern can claim them) become U+FFFD."""
-    try:
-        texts = pc.cast(keys, pa.large_string())
-    except pa.ArrowInvalid:
-        texts = pa.array(
-            [(key or b"").decode(errors="replace") for key in keys.to_pylist()], pa.large_string()
-        )
-    return pl.Series("key", texts)
-
-
-def _candidates(domain: Domain, keys: pl.Series, *, ascending: bool) -> list[slice]:
+def _candidates(domain: Domain, keys: KeyColumn, *, ascending: bool) -> list[slice]:
     """Return the runs of rows that a pattern of the domain could claim, by literal prefix."""
+    prefixes = sorted({block.pattern.template.literal_prefix for block in domain.blocks})
     if not ascending:
-        return [slice(0, len(keys))] if _any_starts_with(domain, keys) else []
-    runs = []
-    for prefix in sorted({block.pattern.template.literal_prefix for block in domain.blocks}):
-        low = int(keys.search_sorted(prefix, side="left")) if prefix else 0
+        return [slice(0, len(keys))] if any(keys.starts_with(prefix).any() for prefix in prefixes) else []
+    runs: list[slice] = []
+    for prefix in prefixes:
+        low = int(keys.series.search_sorted(prefix, side="left")) if prefix else 0
         high = _end_of_prefix(keys, prefix)
-        if low < high:
+        if low < high and runs and low <= runs[-1].stop:
+            runs[-1] = slice(runs[-1].start, max(runs[-1].stop, high))
+        elif low < high:
             runs.append(slice(low, high))
-    merged: list[slice] = []
-    for run in runs:
-        if merged and run.start <= merged[-1].stop:
-            merged[-1] = slice(merged[-1].start, max(merged[-1].stop, run.stop))
-        else:
-            merged.append(run)
-    return merged
+    return runs
 
 
-def _any_starts_with(domain: Domain, keys: pl.Series) -> bool:
-    return any(keys.str.starts_with(block.pattern.template.literal_prefix).any() for block in domain.blocks)
-
-
-def _end_of_prefix(keys: pl.Series, prefix: str) -> int:
+def _end_of_prefix(keys: KeyColumn, prefix: str) -> int:
     if not prefix:
         return len(keys)
-    return int(keys.search_sorted(prefix + "\U0010ffff", side="right"))
+    return int(keys.series.search_sorted(prefix + "\U0010ffff", side="right"))
 
 
-def _tally(domain: Domain, rows: _Judged) -> Tally:
-    count = len(domain.partitions.labels)
+def _tally(domain: Domain, rows: _Claimed, small: Mask, stale: Mask) -> Tally:
     numbers = domain.partition(rows.ordinals)
+    count = len(domain.partitions.labels)
     newest = np.zeros(count, dtype=np.int64)
-    if count == 1:
-        newest[0] = int(rows.mtimes.max())
-        totals = np.array([int(rows.sizes.sum())], dtype=np.int64)
-    else:
-        np.maximum.at(newest, numbers, rows.mtimes)
-        totals = np.bincount(numbers, weights=rows.sizes, minlength=count).astype(np.int64)
+    np.maximum.at(newest, numbers, rows.mtimes)
+
+    def counted(mask: Mask) -> Ordinals:
+        return np.bincount(numbers[mask] if mask.any() else [], minlength=count)
+
     objects = np.bincount(numbers, minlength=count)
     return Tally(
         objects,
-        objects - np.bincount(numbers[rows.small | rows.stale], minlength=count),
-        np.bincount(numbers[rows.stale & ~rows.small], minlength=count),
-        np.bincount(numbers[rows.small], minlength=count),
-        totals,
+        objects - counted(small | stale),
+        counted(stale & ~small),
+        counted(small),
+        np.bincount(numbers, weights=rows.sizes, minlength=count).astype(np.int64),
         newest,
     )

@@ -11,71 +11,62 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from recon.core.axis import Axis
+from recon.core.key_column import WORD, KeyTails, Mask, Numbers, Words, last_bytes
 from recon.core.pattern import Placeholder
 from recon.core.segment import Segment
-from recon.core.text_table import Codes, DigitTable
+from recon.core.text_table import DigitTable
 
-Words = NDArray[np.uint64]
-
-_WORD = 8
 _ZEROS = np.uint64(0x3030303030303030)
 _HIGH_BITS = np.uint64(0x8080808080808080)
 _OVER_NINE = np.uint64(0x4646464646464646)
 _PAIRS = np.uint64(0x000000FF000000FF)
 _MUL_HIGH = np.uint64(0x000F424000000064)
 _MUL_LOW = np.uint64(0x0000271000000001)
-#: Rows worked on at once: their words stay in the processor's cache.
-_ROWS = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
 class Tail:
-    """A last segment that is ``before`` + digits + ``after`` and decides the index of ``axis`` alone."""
+    """A last segment that is ``before`` + digits + ``after`` and decides the index of ``axis`` alone.
+
+    ``before`` includes the slash, where the key has other segments. ``index_of_number`` is the axis' index
+    of each number from ``lowest`` on, -1 where there is none.
+    """
 
     axis: int
-    table: DigitTable
-    index_of_code: Codes
+    width: int
+    lowest: int
+    index_of_number: NDArray[np.int32]
     before: bytes
     after: bytes
     alone: bool
 
     @property
-    def chars(self) -> int:
-        """Return the length of the whole segment in characters."""
-        return len(self.before.decode()) + self.table.width + len(self.after.decode())
+    def size(self) -> int:
+        """Return the length of the segment and its slash, in bytes."""
+        return len(self.before) + self.width + len(self.after)
 
     @property
-    def reach(self) -> int:
-        """Return how many bytes before a key's end may be read, the slash and a word's slack included."""
-        return len(self.before) + self.table.width + len(self.after) + 2 * _WORD + 1
+    def chars(self) -> int:
+        """Return the length of the segment and its slash, in characters."""
+        return len(self.before.decode()) + self.width + len(self.after.decode())
 
-    def find(self, data: NDArray[np.uint8], starts: Codes, ends: Codes) -> Codes:
-        """Return the axis' index of each key ``data[start:end]``; -1 where the last segment does not fit.
+    def find(self, keys: KeyTails) -> Numbers:
+        """Return the axis' index of each key; -1 where the last segment does not fit.
 
-        Every ``end`` is at least ``reach`` bytes into ``data``.
+        Every key's end is at least ``size`` and two words into the column.
         """
-        words = np.ndarray((len(data) - _WORD + 1,), dtype="<u8", buffer=data, strides=(1,))
-        found = np.empty(len(ends), dtype=np.int64)
-        for low in range(0, len(ends), _ROWS):
-            part = slice(low, low + _ROWS)
-            found[part] = self._find(data, words, starts[part], ends[part])
-        return found
-
-    def _find(self, data: NDArray[np.uint8], words: Words, starts: Codes, ends: Codes) -> Codes:
-        digits_end = ends - len(self.after)
-        digits_start = digits_end - self.table.width
-        first = digits_start - len(self.before)
-        fits = _literal_ends_at(words, ends, self.after)
-        fits &= _literal_ends_at(words, digits_start, self.before)
-        fits &= (first == starts) if self.alone else (first > starts) & (data[first - 1] == ord("/"))
-        numbers, good = _number(words, digits_end, self.table.width)
-        codes = self.table.find(numbers)
-        index = self.index_of_code[np.maximum(codes, 0)]
-        return np.where(fits & good & (codes >= 0), index, -1)
+        fits = keys.ends_with(self.after, 0)
+        fits &= keys.ends_with(self.before, len(self.after) + self.width)
+        fits &= (keys.lengths == self.size) if self.alone else (keys.lengths >= self.size)
+        numbers, good = _number(keys, len(self.after), self.width)
+        place = numbers - self.lowest
+        # As unsigned, a number below the lowest is above every other.
+        inside = place.view(np.uint64) < len(self.index_of_number)
+        index = self.index_of_number[np.where(inside, place, 0)]
+        return np.where(fits & good & inside, index, np.int32(-1)).astype(np.int64)
 
 
 def tail_of(segments: Sequence[Segment], axes: Sequence[Axis]) -> Tail | None:
@@ -91,48 +82,46 @@ def tail_of(segments: Sequence[Segment], axes: Sequence[Axis]) -> Tail | None:
     if not reading.decides or not isinstance(field, Placeholder):
         return None
     digits = DigitTable.of(reading.table.texts.str.strip_prefix(before).str.strip_suffix(after))
-    if digits is None or digits.width > 2 * _WORD:
+    if digits is None or digits.width > 2 * WORD:
         return None
-    index_of_code = np.empty(len(reading.code_of_index), dtype=np.int64)
-    index_of_code[reading.code_of_index] = np.arange(len(index_of_code))
-    return Tail(reading.axis, digits, index_of_code, before.encode(), after.encode(), len(segments) == 1)
+    index_of_code = np.empty(len(reading.code_of_index) + 1, dtype=np.int32)
+    index_of_code[reading.code_of_index] = np.arange(len(reading.code_of_index))
+    index_of_code[-1] = -1  # what the code -1 finds
+    alone = len(segments) == 1
+    return Tail(
+        axis=reading.axis,
+        width=digits.width,
+        lowest=digits.lowest,
+        index_of_number=index_of_code[digits.codes],
+        before=(before if alone else f"/{before}").encode(),
+        after=after.encode(),
+        alone=alone,
+    )
 
 
-def heads_of(keys: pl.Series, tail: Tail) -> tuple[pl.Series, Codes]:
-    """Return the distinct directories of keys (without the last slash) and each key's index into them."""
-    pool = pl.Categorical(pl.Categories.random())
-    encoded = keys.str.head(-(tail.chars + 1)).cast(pool)
-    codes = encoded.to_physical().to_numpy().astype(np.int64)
-    an_example = np.zeros(int(codes.max()) + 1 if len(codes) else 0, dtype=np.int64)
-    an_example[codes] = np.arange(len(codes))
-    return encoded.gather(an_example).cast(pl.String), codes
-
-
-def _literal_ends_at(words: Words, ends: Codes, literal: bytes) -> NDArray[np.bool_]:
-    fits = np.ones(len(ends), dtype=np.bool_)
-    for high in range(len(literal), 0, -_WORD):
-        chunk = literal[max(high - _WORD, 0) : high]
-        mask = np.uint64((1 << 64) - (1 << (8 * (_WORD - len(chunk)))))
-        wanted = np.uint64(int.from_bytes(chunk.rjust(_WORD, b"\0"), "little"))
-        fits &= (words[ends - (len(literal) - high) - _WORD] & mask) == wanted
-    return fits
-
-
-def _number(words: Words, ends: Codes, width: int) -> tuple[Codes, NDArray[np.bool_]]:
-    numbers, good = _eight_digits(words[ends - _WORD], min(width, _WORD))
-    if width > _WORD:
-        high, fine = _eight_digits(words[ends - 2 * _WORD], width - _WORD)
-        numbers = numbers + high * 10**8
+def _number(keys: KeyTails, distance: int, width: int) -> tuple[Numbers, Mask]:
+    numbers, good = _eight_digits(keys.word(distance), min(width, WORD))
+    if width > WORD:
+        high, fine = _eight_digits(keys.word(distance + WORD), width - WORD)
+        numbers += high * 10**WORD
         good &= fine
     return numbers, good
 
 
-def _eight_digits(word: Words, width: int) -> tuple[Codes, NDArray[np.bool_]]:
-    if width < _WORD:
-        keep = np.uint64((1 << 64) - (1 << (8 * (_WORD - width))))
+def _eight_digits(word: Words, width: int) -> tuple[Numbers, Mask]:
+    if width < WORD:
+        keep = last_bytes(width)
         word = (word & keep) | (_ZEROS & ~keep)
     digits = word - _ZEROS
     good = (((word + _OVER_NINE) | digits) & _HIGH_BITS) == 0
-    pairs = digits * np.uint64(10) + (digits >> np.uint64(8))
-    value = ((pairs & _PAIRS) * _MUL_HIGH + ((pairs >> np.uint64(16)) & _PAIRS) * _MUL_LOW) >> np.uint64(32)
-    return value.astype(np.int64), good
+    pairs = digits * np.uint64(10)
+    digits >>= np.uint64(8)
+    pairs += digits
+    value = pairs & _PAIRS
+    value *= _MUL_HIGH
+    pairs >>= np.uint64(16)
+    pairs &= _PAIRS
+    pairs *= _MUL_LOW
+    value += pairs
+    value >>= np.uint64(32)
+    return value.view(np.int64), good

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from recon.core.arrow import integers
+
 Codes = NDArray[np.int64]
 
 #: Above this many texts, building a hash table per lookup costs more than searching sorted hashes.
@@ -86,7 +88,7 @@ class TextTable:
         if self._hashed is not None:
             return self._hashed.find(texts)
         found = pc.index_in(texts.to_arrow(), value_set=self.texts.to_arrow())
-        return np.asarray(found.fill_null(-1), dtype=np.int64)
+        return pl.Series(found).fill_null(-1).cast(pl.Int64).to_numpy()
 
     @staticmethod
     def _find_digits(digits: DigitTable, texts: pl.Series) -> Codes:
@@ -100,19 +102,7 @@ def factorised(texts: pl.Series) -> tuple[pl.Series, Codes]:
     encoded = pc.dictionary_encode(texts.to_arrow())
     if not isinstance(encoded, pa.DictionaryArray):
         raise TypeError(type(encoded))
-    return pl.Series("text", encoded.dictionary), np.asarray(encoded.indices, dtype=np.int64)
-
-
-def text_buffers(texts: pl.Series) -> tuple[Codes, NDArray[np.uint8]]:
-    """Return a String column as its n + 1 offsets and the bytes they point into (no nulls)."""
-    column = texts.to_arrow().cast(pa.large_string())
-    _, offsets, data = column.buffers()
-    if offsets is None or data is None:
-        return np.zeros(len(texts) + 1, dtype=np.int64), np.empty(0, dtype=np.uint8)
-    starts = np.frombuffer(memoryview(offsets), dtype=np.int64)[
-        column.offset : column.offset + len(texts) + 1
-    ]
-    return starts, np.frombuffer(memoryview(data), dtype=np.uint8)
+    return pl.Series("text", encoded.dictionary), integers(encoded.indices)
 
 
 def _hash_table(texts: pl.Series) -> HashTable | None:

@@ -79,8 +79,9 @@ def ours(folder: Path, rows: int) -> Iterable[str]:
     (bound,) = bind(declared, {}, now).types
     domain = Domain(bound, bound.expectations[0])
     sketcher = Sketcher([domain], now)
-    for batch in pq.ParquetFile(folder / "observed.parquet").iter_batches(batch_size=262_144):
-        sketcher.add(batch, ascending=False)
+    report = pq.ParquetFile(folder / "observed.parquet")
+    for group in range(report.num_row_groups):
+        sketcher.add(report.read_row_group(group, use_threads=False), ascending=False)
     seen = sketcher.domains()[0]
     found = verdicts(facts_of(domain, seen, observed([KeyRange(b"")]), (), now))
     assert isinstance(found[Verdict.MISSING], BitMap)
