@@ -25,7 +25,7 @@ def one_chunk(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> pa.Array[Any]:
     if not isinstance(column, pa.ChunkedArray):
         return column
     if column.num_chunks == 1:
-        whole: pa.Array[Any] = column.chunk(0)
+        whole: pa.Array[Any] = column.chunks[0]
         return whole
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
 
