@@ -218,9 +218,9 @@ def _matching(block: Block, fields: Sequence[tuple[str, str]]) -> BitMap:
 
 
 def _may_share(left: Block, right: Block) -> bool:
-    if len(left.segments) != len(right.segments):
+    if len(left.reader.segments) != len(right.reader.segments):
         return False
-    pairs = zip(left.segments, right.segments, strict=True)
+    pairs = zip(left.reader.segments, right.reader.segments, strict=True)
     return all(a.literal is None or b.literal is None or a.literal == b.literal for a, b in pairs)
 
 

@@ -71,9 +71,16 @@ def queue_plan(
     kept = [one for one in kept if one.task.id not in crowded_out]
 
     held = _held_keys(kept, {one.task.id for one in ready})
-    chosen = selection(groups, _free_ranks(groups, kept, held, facts.lake), books)
-    seen = {key for keys in held.values() for key in keys}
-    published, done = _published(groups, chosen, books, facts.lake, seen)
+    free = _free_ranks(groups, kept, held, facts.lake)
+    seen = {(source, data_type, key) for (source, data_type, _), keys in held.items() for key in keys}
+    published: list[ScrapeTask] = []
+    crowded = 0
+    # What one round publishes fills some limits and not others: what then still fits comes in the next round.
+    while (chosen := selection(groups, free, books)).chosen:
+        made, done = _published(groups, chosen, books, facts.lake, seen)
+        published += made
+        crowded += len(chosen.chosen) - done
+        free = _less(free, chosen)
     return QueuePlan(
         withdrawn=(*withdrawn, *placed.crowded_out),
         noticed_gone=tuple(one.task.id for one in kept if not one.task.ready and one.task.gone_at is None),
@@ -81,7 +88,7 @@ def queue_plan(
         revised=tuple(placed.revised),
         moved=tuple(placed.moved),
         published=tuple(published),
-        deferred=chosen.chunks - chosen.unproven - done,
+        deferred=chosen.chunks - chosen.unproven + crowded,
         unproven=chosen.unproven,
         outstanding=books.total,
     )
@@ -158,12 +165,24 @@ def _free_ranks(
     return free
 
 
+def _less(free: Sequence[FreeRanks], chosen: Selection) -> list[FreeRanks]:
+    """Return the free ranks without the chosen ones."""
+    taken: dict[int, list[Positions]] = defaultdict(list)
+    for index, ranks in chosen.chosen:
+        taken[index].append(ranks)
+    left = list(free)
+    for index, ranks in taken.items():
+        blocked = np.union1d(free[index].blocked, np.concatenate(ranks))
+        left[index] = FreeRanks(free[index].size, blocked)
+    return left
+
+
 def _published(
     groups: Sequence[WantedGroup],
     chosen: Selection,
     books: Books,
     lake: str,
-    seen: set[str],
+    seen: set[tuple[str, str, str]],
 ) -> tuple[list[ScrapeTask], int]:
     """Return the new tasks, charged to ``books``, and how many chunks they settle.
 
@@ -175,7 +194,8 @@ def _published(
     done = 0
     for (index, ranks), (keys, items) in zip(chosen.chosen, decoded, strict=True):
         group = groups[index]
-        fresh = [at for at, key in enumerate(keys) if key not in seen]
+        names = [(group.source, group.data_type, key) for key in keys]
+        fresh = [at for at, name in enumerate(names) if name not in seen]
         if group.keys is not None and not fresh:
             done += 1
             continue
@@ -188,7 +208,7 @@ def _published(
         )
         fitting = [task for task in made if _charged(books, task, group)]
         tasks += fitting
-        seen.update(keys[at] for at in fresh)
+        seen.update(names[at] for at in fresh)
         done += len(fitting) == len(made)
     return tasks, done
 

@@ -380,7 +380,7 @@ def _parts(task):
 
 
 TestLake = Lake.TestCase
-TestLake.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestLake.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
 
 
 def test_every_body_names_its_lake():
