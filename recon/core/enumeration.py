@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
 from recon.core.axis import Axis, AxisKind
 from recon.core.catalog import Catalog, rows_axis
 from recon.core.dimensions import Dimension, SeasonsDimension, axis
 from recon.core.invalid import InvalidValueError
 from recon.core.inventory import Dataset, Inventory
+from recon.core.naming import is_named, named, plain_texts
 from recon.core.pattern import Template
 from recon.core.season_years import DEFAULT_STARTS
 from recon.core.seasons import Seasons, seasons_axis
@@ -33,8 +32,14 @@ class Enumeration:
         self.starts = season.starts if isinstance(season, SeasonsDimension) else DEFAULT_STARTS
         self._axes: dict[Hashable, Axis] = {}
         self._left_out: dict[tuple[str, str], set[str]] = {}
-        #: By data type, those of its own seasons that its source or dimension does not hold.
-        self.foreign_seasons: dict[str, list[str]] = {}
+        #: By data type, those of its own seasons that what they narrow does not hold.
+        self.foreign_seasons: dict[str, tuple[str, ...]] = {}
+        self._foreign: dict[Hashable, tuple[str, ...]] = {}
+        #: Data types whose own seasons narrowed something; (source, data type) of those that took seasons.
+        self.narrowed_types: set[str] = set()
+        self.season_takers: set[tuple[str, str]] = set()
+        #: (source, ``season`` or ``year``) that a dimension of that name fills.
+        self.season_dimensions: set[tuple[str, str]] = set()
 
     def axes(self, dataset: Dataset, template: Template) -> tuple[Axis, ...]:
         """Return the axes that fill the template's placeholders, in order of first appearance.
@@ -64,6 +69,8 @@ class Enumeration:
         dimension = self.dimensions.get(name)
         if dimension is not None:
             whole = self._of_dimension(dimension, segments)
+            if name in SEASON_FIELDS:
+                self.season_dimensions.add((dataset.source, name))
         elif name in SEASON_FIELDS:
             taken = catalog.frame.columns if catalog is not None else []
             fields = tuple(n for n in names if n in SEASON_FIELDS and n not in {*taken, *self.dimensions})
@@ -71,6 +78,7 @@ class Enumeration:
             if declared is None:
                 return None
             whole = self._of_seasons(declared, fields or (name,), segments)
+            self.season_takers.add((dataset.source, dataset.data_type))
         else:
             return None
         if not whole.size:
@@ -108,28 +116,43 @@ class Enumeration:
     def _narrowed(self, whole: Axis, dataset: Dataset, segments: tuple[str, ...]) -> Axis:
         """Return ``whole`` without what the data type's ``seasons`` and ``except`` leave out."""
         field = next((name for name in SEASON_FIELDS if name in whole.fields), None)
-        wanted = dataset.type_seasons if field is not None else None
         without = tuple(pair for pair in dataset.except_values if pair[0] in whole.fields)
         for name, texts in without:
-            self._left_out.setdefault((dataset.name, name), set()).update(_named(whole, name, texts))
-        key = ("narrowed", id(whole), wanted and wanted.of(segments), without)
-        if key in self._axes:
-            return self._axes[key]
-        keep = np.ones(whole.size, dtype=bool)
-        if wanted is not None and field is not None:
-            allowed = self._of_seasons(wanted, (field,), segments)
-            own = plain_texts(allowed, field)
-            keep &= _is_in(whole, field, own)
-            if whole.kind is not AxisKind.ROWS:
-                self.foreign_seasons[dataset.name] = sorted(set(own) - _named(whole, field, own))
-        for name, texts in without:
-            keep &= ~_is_in(whole, name, texts)
-        if not keep.any() and whole.kind is not AxisKind.ROWS:
-            raise InvalidValueError(
-                f"seasons and except leave nothing of '{field or whole.name}', which has {summary(whole)}",
-            )
-        self._axes[key] = whole.only(keep)
+            found = named(whole, name, texts, across_notations=True)
+            self._left_out.setdefault((dataset.name, name), set()).update(found)
+        allowed = None
+        if field is not None and dataset.type_seasons is not None:
+            self.narrowed_types.add(dataset.name)
+            allowed = self._of_seasons(dataset.type_seasons, (field,), segments)
+        key = ("narrowed", id(whole), id(allowed), without)
+        if key not in self._axes:
+            self._axes[key] = self._cut(key, whole, allowed, without)
+        if self._foreign.get(key):
+            self.foreign_seasons[dataset.name] = self._foreign[key]
         return self._axes[key]
+
+    def _cut(
+        self,
+        key: Hashable,
+        whole: Axis,
+        allowed: Axis | None,
+        without: tuple[tuple[str, tuple[str, ...]], ...],
+    ) -> Axis:
+        keep = np.ones(whole.size, dtype=bool)
+        if allowed is not None:
+            own = plain_texts(allowed, allowed.name).to_list()
+            keep &= is_named(whole, allowed.name, own, across_notations=True)
+            if whole.kind is not AxisKind.ROWS:
+                known = named(whole, allowed.name, own, across_notations=True)
+                self._foreign[key] = tuple(sorted(set(own) - known))
+        for name, texts in without:
+            keep &= ~is_named(whole, name, texts, across_notations=True)
+        if not keep.any() and whole.kind is not AxisKind.ROWS:
+            field = whole.name if allowed is None else allowed.name
+            raise InvalidValueError(
+                f"seasons and except leave nothing of '{field}', which has {summary(whole)}",
+            )
+        return whole.only(keep)
 
 
 def literal_segments(template: Template) -> tuple[str, ...]:
@@ -137,32 +160,10 @@ def literal_segments(template: Template) -> tuple[str, ...]:
     return tuple(s[0] for s in template.segments if len(s) == 1 and isinstance(s[0], str))
 
 
-def plain_texts(axis: Axis, field: str) -> pl.Series:
-    """Return each index's value as people write it in YAML: integers unpadded, the rest as in keys."""
-    return axis.columns[field].cast(pl.String) if axis.kind is AxisKind.INTEGER else axis.texts(field)
-
-
 def summary(axis: Axis) -> str:
     """Return an axis in words: ``80 values (1946 … 2025)``."""
     texts = axis.texts(axis.fields[0])
     return f"{axis.size:,} values ({texts[0]} … {texts[-1]})" if axis.size > 1 else f"only {texts.to_list()}"
-
-
-def _named(axis: Axis, field: str, texts: Iterable[str]) -> set[str]:
-    """Return those of ``texts`` that name at least one index."""
-    known = set(plain_texts(axis, field).unique())
-    if axis.kind is AxisKind.TIME:
-        known.update(axis.texts(field, "%Y-%m-%d").unique())
-    return known.intersection(texts)
-
-
-def _is_in(axis: Axis, field: str, texts: Iterable[str]) -> NDArray[np.bool_]:
-    """Tell which indices are named by ``texts``; a date names every step that begins on it."""
-    wanted = pl.Series(list(texts), dtype=pl.String).implode()
-    found = plain_texts(axis, field).is_in(wanted)
-    if axis.kind is AxisKind.TIME:
-        found = found | axis.texts(field, "%Y-%m-%d").is_in(wanted)
-    return np.asarray(found.to_numpy(), dtype=np.bool_)
 
 
 def _why_empty(dimension: Dimension | None) -> str:

@@ -1,6 +1,8 @@
-"""Arithmetic on seasons: which season an instant falls in, and the interval a season stands for."""
+"""Arithmetic on seasons: which season an instant falls in, and the interval and year a season stands for."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,8 @@ from recon.core.moments import Instants
 
 #: Month and day on which a season begins unless declared otherwise (``starts: "10-01"``).
 DEFAULT_STARTS = (10, 1)
+#: What ``last_year`` returns for a text that is no season.
+NO_SEASON = -1
 
 
 def season_starts(years: NDArray[np.int64], starts: tuple[int, int] = DEFAULT_STARTS) -> Instants:
@@ -33,3 +37,11 @@ def calendar_year(now: np.datetime64) -> int:
 def season_name(year: int) -> str:
     """Return the name of the season that begins in ``year``: 1999 -> ``1999-00``."""
     return f"{year:04d}-{(year + 1) % 100:02d}"
+
+
+def last_year(season: str) -> int:
+    """Return the year in which a season ends: ``2024-25`` and ``2025`` -> 2025; other texts -> -1."""
+    named = re.fullmatch(r"(\d{4})-(\d{2})", season)
+    if named:
+        return int(named[1]) + 1
+    return int(season) if re.fullmatch(r"\d{4}", season) else NO_SEASON

@@ -120,3 +120,29 @@ def test_only_whole_literal_segments_can_name_a_league():
 def test_an_axis_in_words_shows_its_ends():
     (only,) = axes(dataset("x", seasons=SEASONS), "{season}")
     assert summary(only) == "4 values (2020 … 2023)"
+
+
+NAMES = parse_seasons("2011-12..2025-26")
+YEARS = parse_seasons("2013-2025")
+
+
+@pytest.mark.parametrize("dimension", [None, {"season": {"seasons": "2011-12..2025-26"}}])
+def test_a_type_s_integers_narrow_seasons_to_those_that_end_in_these_years(dimension):
+    declared = dataset("x", seasons=NAMES, type_seasons=YEARS, except_values=(("season", ("2020",)),))
+    found = texts(declared, "{season}", dimensions=dimension)
+    assert (found[0], found[-1], len(found)) == ("2012-13", "2024-25", 12)
+    assert "2019-20" not in found
+
+
+def test_a_type_s_season_names_narrow_integers_the_same_way():
+    assert texts(dataset("x", seasons=YEARS, type_seasons=parse_seasons("2019-20")), "{year}") == ["2020"]
+
+
+def test_each_type_that_asks_for_foreign_seasons_is_known():
+    declared = [
+        dataset("x", name=f"s.{n}", seasons=SEASONS, type_seasons=parse_seasons("2023-2024")) for n in "ab"
+    ]
+    enumeration = Enumeration(inventory(*declared), {}, NOW)
+    for one in declared:
+        enumeration.axes(one, parse_template("{season}"))
+    assert enumeration.foreign_seasons == {"s.a": ("2024",), "s.b": ("2024",)}

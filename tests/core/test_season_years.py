@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recon.core.season_years import season_name, season_of, season_starts
+from recon.core.season_years import last_year, season_name, season_of, season_starts
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,7 @@ def test_a_season_starts_at_midnight_utc():
 
 def test_a_season_is_named_after_its_two_years():
     assert [season_name(year) for year in (1999, 2023)] == ["1999-00", "2023-24"]
+
+
+def test_a_season_is_known_by_the_year_it_ends():
+    assert [last_year(text) for text in ("2024-25", "1999-00", "2025", "spring")] == [2025, 2000, 2025, -1]
