@@ -15,6 +15,7 @@ from recon.core.selection import selected
 from recon.core.shards import Observed, observed
 from recon.core.sketch import DomainSketch, Sketch
 from recon.core.verdicts import Verdicts, facts_of, unobserved, verdicts
+from recon.core.waivers import known_absent
 from recon.memory import Memory
 from recon.model import Kind, Verdict
 from recon.plan import Judgement
@@ -127,7 +128,8 @@ def _counted(judged: Judgement, domain: Domain, seen: DomainSketch, seen_ranges:
     unseen = unobserved(domain, seen_ranges, every)
     if judged.plan.options.select:
         unseen |= every - selected(domain, judged.plan.options.select)
-    return counted(domain, seen.tally, unseen, domain.not_due(judged.plan.now))
+    absent = known_absent(domain, judged.plan.inventory.waivers, judged.plan.now)
+    return counted(domain, seen.tally, unseen, domain.not_due(judged.plan.now), absent)
 
 
 def _warnings(judged: Judgement, sketch: Sketch, sketches: Mapping[int, DomainSketch]) -> list[str]:

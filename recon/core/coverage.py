@@ -11,6 +11,7 @@ from pyroaring import BitMap
 
 from recon.core.block import ordinals_of
 from recon.core.domain import Domain
+from recon.core.due import due_at
 from recon.core.partitions import Label
 from recon.core.sketch import Tally
 from recon.core.verdicts import Verdicts
@@ -25,7 +26,7 @@ class CoverageRow:
 
     ``have`` counts objects that are neither stale nor small. ``expected`` is None for kind any. For exact
     rows the verdict columns count keys. For counted rows the shortfall that no object stands for is
-    ``missing``, ``not_due`` or ``unknown``.
+    ``missing``, ``not_due``, ``known_absent`` or ``unknown``.
     """
 
     source: str
@@ -63,31 +64,64 @@ class CoverageRow:
 class Counted:
     """One counted or any domain, judged per partition: arrays over partition numbers.
 
-    ``wanted`` objects are expected (1 for any); ``due`` and ``observed`` tell whether a shortfall may count.
+    ``wanted`` objects are expected (1 for any); ``due``, ``observed`` and ``waived`` tell whether a
+    shortfall may count.
     """
 
     tally: Tally
     wanted: Numbers
     due: NDArray[np.bool_]
     observed: NDArray[np.bool_]
+    waived: NDArray[np.bool_]
 
     @property
     def short(self) -> NDArray[np.bool_]:
-        """Return which partitions have fewer objects than wanted, looked at whole and due."""
-        return (self.tally.have < self.wanted) & self.due & self.observed
+        """Return which partitions lack objects that count: looked at whole, due, and not waived."""
+        return (self.tally.have < self.wanted) & self.due & self.observed & ~self.waived
 
 
-def counted(domain: Domain, tally: Tally, unobserved: BitMap, not_due: BitMap) -> Counted:
-    """Return the counted judgement of a domain from its tally and its unobserved and not-due combinations."""
+def counted(
+    domain: Domain,
+    tally: Tally,
+    unobserved: BitMap,
+    not_due: BitMap,
+    known_absent: BitMap | None = None,
+) -> Counted:
+    """Return the counted judgement of a domain from its tally and three sets of its combinations.
+
+    A partition is unobserved where any of it was not seen, waived where all of it is known absent. Where it
+    names the time that decides what is due, it is due with the last of its steps; else it pools all times,
+    and is due as soon as any of it is.
+    """
     partitions = len(domain.partitions.labels)
-    unseen = np.zeros(partitions, dtype=np.bool_)
-    unseen[domain.partition(ordinals_of(unobserved))] = True
-    later = np.zeros(partitions, dtype=np.int64)
-    np.add.at(later, domain.partition(ordinals_of(not_due)), 1)
-    # A partition by nothing pools all times: it is due as soon as any of it is.
-    pending = later == domain.partitions.sizes() if domain.expectation.partition == () else later > 0
+    sizes = domain.partitions.sizes()
+    later = _per_partition(domain, not_due)
+    pending = later > 0 if _names_its_time(domain) else (later == sizes) & (sizes > 0)
+    absent = _per_partition(domain, known_absent or BitMap())
     wanted = domain.expectation.expected if domain.kind is Kind.COUNTED else 1
-    return Counted(tally, np.full(partitions, wanted or 0, dtype=np.int64), ~pending, ~unseen)
+    return Counted(
+        tally,
+        np.full(partitions, wanted or 0, dtype=np.int64),
+        due=~pending,
+        observed=_per_partition(domain, unobserved) == 0,
+        waived=(absent == sizes) & (sizes > 0),
+    )
+
+
+def _per_partition(domain: Domain, ordinals: BitMap) -> Numbers:
+    """Return how many of ``ordinals`` each partition holds."""
+    numbers = domain.partition(ordinals_of(ordinals))
+    return np.bincount(numbers, minlength=len(domain.partitions.labels)).astype(np.int64)
+
+
+def _names_its_time(domain: Domain) -> bool:
+    """Tell whether the partition names the axis that decides when a pattern's objects are due."""
+    names = domain.expectation.partition
+    for block in domain.blocks:
+        decided = due_at(block.pattern)
+        if decided is not None and any(name in block.axes[decided[0]].fields for name in names):
+            return True
+    return False
 
 
 def exact_rows(domain: Domain, found: Verdicts) -> list[CoverageRow]:
@@ -138,7 +172,10 @@ def _counted_row(domain: Domain, judged: Counted, number: int) -> CoverageRow:
         column = "unknown"
     elif not judged.due[number]:
         column = "not_due"
-    shortfalls = {name: shortfall if name == column else 0 for name in ("missing", "not_due", "unknown")}
+    elif judged.waived[number]:
+        column = "known_absent"
+    columns = ("missing", "not_due", "known_absent", "unknown")
+    shortfalls = {name: shortfall if name == column else 0 for name in columns}
     known = bool(judged.observed[number]) or have >= wanted
     quantified = domain.kind is Kind.COUNTED
     return CoverageRow(
@@ -151,7 +188,6 @@ def _counted_row(domain: Domain, judged: Counted, number: int) -> CoverageRow:
         ok=have,
         stale=stale,
         small=small,
-        known_absent=0,
         **shortfalls,
         coverage=min(1.0, have / wanted) if quantified and known and wanted else None,
         threshold=domain.dataset.completeness_threshold,

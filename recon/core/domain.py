@@ -14,9 +14,9 @@ from recon.core.axis import Axis
 from recon.core.block import CHUNK, Block, Ordinals, bitmap
 from recon.core.bound import BoundType, Expectation
 from recon.core.due import due_at, live
-from recon.core.inventory import Waiver
 from recon.core.key_column import KeyColumn
 from recon.core.moments import Instants
+from recon.core.naming import is_named
 from recon.core.partitions import Partitions
 from recon.core.segment import Mask
 from recon.core.text_table import Codes
@@ -143,18 +143,11 @@ class Domain:
 
     # -- sets -----------------------------------------------------------------------------------------
 
-    def waived(self, waiver: Waiver) -> BitMap:
-        """Return the ordinals that a waiver names (by key, or by the values of fields)."""
-        if waiver.key is not None:
-            ordinals = self.encode(pl.Series([waiver.key]))
-            return bitmap(ordinals[ordinals >= 0])
-        if (waiver.source or self.dataset.source) != self.dataset.source:
-            return BitMap()
-        if (waiver.data_type or self.dataset.data_type) != self.dataset.data_type:
-            return BitMap()
+    def having(self, fields: Sequence[tuple[str, str]]) -> BitMap:
+        """Return the ordinals whose fields have these values, as ``naming`` reads them."""
         found = BitMap()
         for base, block in zip(self.bases, self.blocks, strict=False):
-            found |= _shifted(_matching(block, waiver.fields), int(base))
+            found |= _shifted(_matching(block, fields), int(base))
         return found - self.shadowed
 
     def partition(self, ordinals: Ordinals) -> Codes:
@@ -212,8 +205,7 @@ def _matching(block: Block, fields: Sequence[tuple[str, str]]) -> BitMap:
         owner = next((n for n, axis in enumerate(block.axes) if field in axis.fields), None)
         if owner is None:
             return BitMap()
-        mask = (block.axes[owner].texts(field) == value).to_numpy()
-        found &= block.where(owner, mask)
+        found &= block.where(owner, is_named(block.axes[owner], field, [value]))
     return found
 
 

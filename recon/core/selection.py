@@ -9,7 +9,6 @@ from pyroaring import BitMap
 
 from recon.core.block import ordinals_of
 from recon.core.domain import Domain
-from recon.core.inventory import Waiver
 from recon.errors import ConfigError
 
 #: One ``--select``: all of its (field, value) terms must hold. Several selections are joined by "or".
@@ -40,7 +39,7 @@ def selected(domain: Domain, selections: Sequence[Selection]) -> BitMap:
         source, data_type = fields.pop("source", None), fields.pop("type", None)
         if source not in {None, domain.dataset.source} or data_type not in {None, domain.dataset.data_type}:
             continue
-        kept |= domain.waived(Waiver(where="", reason="", fields=tuple(fields.items())))
+        kept |= domain.having(tuple(fields.items()))
     return kept
 
 

@@ -15,6 +15,7 @@ from recon.core.domain import Domain
 from recon.core.inventory import Waiver
 from recon.core.shards import Observed
 from recon.core.sketch import DomainSketch
+from recon.core.waivers import known_absent
 from recon.model import Kind, Verdict
 
 Verdicts = Mapping[Verdict, BitMap]
@@ -62,18 +63,13 @@ def facts_of(
 ) -> Facts:
     """Return the facts of an exact domain from its merged sketch and what was observed."""
     expected = domain.expected
-    today = now.astype("datetime64[D]")
-    known_absent = BitMap()
-    for waiver in waivers:
-        if waiver.until is None or np.datetime64(waiver.until) >= today:
-            known_absent |= domain.waived(waiver)
     return Facts(
         expected=expected,
         present=seen.present,
         stale=seen.stale,
         small=seen.small,
         not_due=domain.not_due(now),
-        known_absent=known_absent,
+        known_absent=known_absent(domain, waivers, now),
         unobserved=unobserved(domain, observed, expected - seen.present),
     )
 
