@@ -49,7 +49,7 @@ def plan(
 ) -> Judgement:
     """Freeze what is expected at this instant and cut the key space into shards."""
     draft = Plan(cycle_id, ports.clock(), inventory, options, (), tuple(catalogs), notices=inventory.notices)
-    judged = plans.judgement(draft, catalogs)
+    judged = plans.advised(plans.judgement(draft, catalogs))
     ports.queue.claim_lake()
     hints = Hints.load(ports.state, options.lake)
     shards = planned_shards(ports.lister, judged, hints)

@@ -9,8 +9,11 @@ import polars as pl
 
 from recon.comparison import Comparison
 from recon.core.domain import Domain
-from recon.core.rank import RULES, ranked
+from recon.core.inventory import Waiver
+from recon.core.rank import ranked
+from recon.core.rank_words import ranking_words
 from recon.core.verdicts import verdict_of
+from recon.core.waivers import waiver_of
 from recon.model import Kind, Priority, Verdict
 
 _WANTED = (Verdict.MISSING, Verdict.STALE, Verdict.SMALL)
@@ -49,11 +52,19 @@ def _of(found: Comparison, number: int, domain: Domain, ordinal: int, key: str) 
     document["verdict"] = None if verdict is None else verdict.value
     if verdict is Verdict.UNKNOWN:
         document["why"] = _why_unknown(found, key)
+    if verdict is Verdict.KNOWN_ABSENT:
+        waiver = waiver_of(domain, key, plan.inventory.waivers, plan.now)
+        document["why"] = None if waiver is None else _waived_words(waiver)
     if verdict in _WANTED:
-        days = plan.options.policy.critical_threshold_s / 86400
         document["priority"] = Priority(int(ranks.priorities[0])).label
-        document["rule"] = RULES[int(ranks.rules[0])].format(critical_days=days)
+        document["rule"] = ranking_words(domain, ordinal, plan.options.policy, plan.now)
     return document
+
+
+def _waived_words(waiver: Waiver) -> str:
+    by = f", by {waiver.by}" if waiver.by else ""
+    until = f" until {waiver.until}" if waiver.until else ""
+    return f"waived{until}: {waiver.reason}{by} ({waiver.where})"
 
 
 def _why_unknown(found: Comparison, key: str) -> str:

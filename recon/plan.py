@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -18,11 +18,14 @@ from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 from recon.core.binding import bind
 from recon.core.bound import BoundType
 from recon.core.catalog import Catalog
+from recon.core.dimensions import SeasonsDimension
 from recon.core.domain import MAX_EXPECTED_KEYS, Domain
 from recon.core.ignore import ignored
 from recon.core.inventory import Inventory
 from recon.core.limits import QueueLimits
-from recon.core.rank import Policy
+from recon.core.rank import Policy, stale_pins
+from recon.core.season_years import DEFAULT_STARTS
+from recon.core.waivers import idle_waivers
 from recon.errors import StateError
 from recon.model import KeyRange, Notice, Shard
 from recon.ports import StateStore
@@ -147,6 +150,18 @@ def judgement(plan: Plan, catalogs: Mapping[str, Catalog]) -> Judgement:
     )
     skipped = tuple(bound for bound in binding.types if bound.skipped)
     return Judgement(plan, domains, skipped, binding.notices)
+
+
+def advised(judged: Judgement) -> Judgement:
+    """Return the judgement with the notices that take its domains or its clock: idle waivers, stale pins."""
+    plan = judged.plan
+    season = next((item for item in plan.inventory.dimensions if item.name == "season"), None)
+    starts = season.starts if isinstance(season, SeasonsDimension) else DEFAULT_STARTS
+    told = [
+        *stale_pins(plan.options.policy, plan.now, starts),
+        *idle_waivers(plan.inventory.waivers, judged.domains, judged.skipped),
+    ]
+    return replace(judged, notices=(*judged.notices, *told))
 
 
 def save(store: StateStore, plan: Plan, catalogs: Mapping[str, Catalog]) -> None:

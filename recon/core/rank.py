@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from recon.core.axis import Axis, AxisKind
+from recon.core.axis import AxisKind
 from recon.core.block import Ordinals
 from recon.core.domain import Domain
 from recon.core.moments import Instants
-from recon.core.season_years import season_of
-from recon.model import Priority
+from recon.core.season_levels import newest_pinned, season_levels
+from recon.core.season_years import DEFAULT_STARTS, NO_SEASON, season_name, season_of
+from recon.model import Notice, Priority
 
 #: Rule numbers, as ``recon explain`` names them; index = the code that ``ranked`` returns.
 RULES = (
@@ -23,10 +22,9 @@ RULES = (
     "of a medium-priority season, or a step of the last two years",
     "older, or without time",
 )
-_RECENT = np.timedelta64(30, "D")
-_TWO_YEARS = np.timedelta64(730, "D")
-_LIFTS = {"IMMEDIATE", "HIGH"}
-_NO_SEASON = -1
+RECENT = np.timedelta64(30, "D")
+TWO_YEARS = np.timedelta64(730, "D")
+LIFTS = {"IMMEDIATE", "HIGH"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +51,27 @@ class Ranked:
 
 def ranked(domain: Domain, ordinals: Ordinals, policy: Policy, now: np.datetime64) -> Ranked:
     """Return the priority of each ordinal's key; the first rule that holds wins, then declared limits."""
-    dataset = domain.dataset
     due = domain.due_at(ordinals)
-    seasons, step_ends, timed = _times(domain, ordinals)
-    window_s = policy.critical_threshold_s
-    if dataset.critical_threshold_s is not None:
-        window_s = dataset.critical_threshold_s
-    window = np.timedelta64(round(window_s), "s")
+    times = _times(domain, ordinals, policy, now)
+    window = np.timedelta64(round(critical_window_s(domain, policy)), "s")
     required = _required(domain, ordinals)
-    age = now - step_ends
+    age = now - times.step_ends
     rules = np.select(
         [
-            required & timed & (due <= now) & (due > now - window),
-            _in_seasons(seasons, policy.high_seasons, _current(now), newest=True) | (age <= _RECENT),
-            _in_seasons(seasons, policy.medium_seasons, _current(now), newest=False) | (age <= _TWO_YEARS),
+            required & times.timed & (due <= now) & (due > now - window),
+            times.high | (age <= RECENT),
+            times.medium | (age <= TWO_YEARS),
         ],
         [0, 1, 2],
         3,
     ).astype(np.uint8)
-    return Ranked(limited(rules, dataset.declared_priority, required), rules, due)
+    return Ranked(limited(rules, domain.dataset.declared_priority, required), rules, due)
+
+
+def critical_window_s(domain: Domain, policy: Policy) -> float:
+    """Return for how long what fell due is critical: the source's own setting, else the policy's."""
+    own = domain.dataset.critical_threshold_s
+    return policy.critical_threshold_s if own is None else own
 
 
 def by_completeness(have: int, wanted: int, policy: Policy) -> Priority:
@@ -92,16 +92,24 @@ def limited(rules: NDArray[np.uint8], declared: str | None, required: NDArray[np
     IMMEDIATE and HIGH lift by one, never into CRITICAL; optional data is capped at MEDIUM.
     """
     levels = rules.copy()
-    if (declared or "").upper() in _LIFTS:
+    if (declared or "").upper() in LIFTS:
         levels = np.where(levels > Priority.HIGH, levels - 1, levels)
     return np.where(required, levels, np.maximum(levels, Priority.MEDIUM)).astype(np.uint8)
 
 
-def _times(domain: Domain, ordinals: Ordinals) -> tuple[NDArray[np.int64], Instants, NDArray[np.bool_]]:
-    """Return per ordinal: its season's last year (-1: none), its time step's end (NaT: none), is it timed."""
-    seasons = np.full(len(ordinals), _NO_SEASON, dtype=np.int64)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Times:
+    """Per ordinal: the end of its time step (NaT: none), has it a time, is its season high or medium."""
+
+    step_ends: Instants
+    timed: NDArray[np.bool_]
+    high: NDArray[np.bool_]
+    medium: NDArray[np.bool_]
+
+
+def _times(domain: Domain, ordinals: Ordinals, policy: Policy, now: np.datetime64) -> _Times:
     step_ends = np.full(len(ordinals), np.datetime64("NaT", "s"))
-    timed = np.zeros(len(ordinals), dtype=np.bool_)
+    timed, high, medium = (np.zeros(len(ordinals), dtype=np.bool_) for _ in range(3))
     for rows, block, own in domain.by_block(ordinals):
         for number, axis in enumerate(block.axes):
             index = block.index(own, number)
@@ -110,48 +118,11 @@ def _times(domain: Domain, ordinals: Ordinals) -> tuple[NDArray[np.int64], Insta
             if axis.due_at is not None:
                 timed[rows] = True
                 step_ends[rows] = np.where(np.isnat(step_ends[rows]), axis.due_at[index], step_ends[rows])
-            years = _season_years(axis)
-            if years is not None:
-                seasons[rows] = years[index]
-    return seasons, step_ends, timed
-
-
-def _season_years(axis: Axis) -> NDArray[np.int64] | None:
-    """Return the last year of the season each index of an axis stands for; None where it has none."""
-    if axis.kind is AxisKind.TIME:
-        return None
-    named = [name for name in ("season", "year") if name in axis.fields]
-    field = named[0] if named else axis.name if axis.kind is AxisKind.SEASON else None
-    if field is None or (axis.kind is AxisKind.INTEGER and axis.starts_at is None):
-        return None
-    distinct = axis.texts(field)
-    unique = distinct.unique()
-    years = [last_year(text) for text in unique.to_list()]
-    return distinct.replace_strict(unique, pl.Series(years, dtype=pl.Int64)).to_numpy()
-
-
-def last_year(season: str) -> int:
-    """Return the year in which a season ends: ``2024-25`` and ``2025`` -> 2025; other texts -> -1."""
-    named = re.fullmatch(r"(\d{4})-(\d{2})", season)
-    if named:
-        return int(named[1]) + 1
-    return int(season) if re.fullmatch(r"\d{4}", season) else _NO_SEASON
-
-
-def _current(now: np.datetime64) -> int:
-    return season_of(now) + 1
-
-
-def _in_seasons(
-    seasons: NDArray[np.int64], pinned: tuple[str, ...], current: int, *, newest: bool
-) -> NDArray[np.bool_]:
-    years = [last_year(season) for season in pinned]
-    if not years:
-        years = [current] if newest else [current - 1, current - 2]
-    inside = np.isin(seasons, years)
-    if newest:
-        inside |= (seasons > max(years)) & (seasons != _NO_SEASON)
-    return inside
+            levels = season_levels(axis, policy.high_seasons, policy.medium_seasons, now)
+            if levels is not None:
+                high[rows] |= levels.high[index]
+                medium[rows] |= levels.medium[index]
+    return _Times(step_ends, timed, high, medium)
 
 
 def _required(domain: Domain, ordinals: Ordinals) -> NDArray[np.bool_]:
@@ -159,3 +130,17 @@ def _required(domain: Domain, ordinals: Ordinals) -> NDArray[np.bool_]:
     for rows, block, _ in domain.by_block(ordinals):
         required[rows] = block.pattern.required
     return required
+
+
+def stale_pins(policy: Policy, now: np.datetime64, starts: tuple[int, int] = DEFAULT_STARTS) -> list[Notice]:
+    """Return a notice where every season that settings pin as high lies before the current one."""
+    newest, current = newest_pinned(policy.high_seasons), season_of(now, starts) + 1
+    if newest == NO_SEASON or newest >= current:
+        return []
+    return [
+        Notice(
+            f"gap_detection.high_priority_seasons ends at {season_name(newest - 1)}, before the current "
+            f"season, {season_name(current - 1)}: newer seasons count as high too; pin the current one, "
+            "or leave the key out to follow it",
+        ),
+    ]

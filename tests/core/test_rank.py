@@ -7,7 +7,7 @@ import pytest
 from declared import NOW, bound_type, catalog, dataset
 
 from recon.core.domain import Domain
-from recon.core.rank import Policy, by_completeness, last_year, ranked
+from recon.core.rank import Policy, by_completeness, ranked, stale_pins
 from recon.model import Priority
 
 SEASON = {"season": {"seasons": "2019-20..2025-26"}}
@@ -98,5 +98,34 @@ def test_completeness_gives_a_counted_gap_its_level(have, level):
     assert by_completeness(have, 10, Policy()) is level
 
 
-def test_a_season_is_known_by_the_year_it_ends():
-    assert [last_year(text) for text in ("2024-25", "1999-00", "2025", "spring")] == [2025, 2000, 2025, -1]
+def test_the_current_season_follows_the_declared_start_of_seasons():
+    late = {"season": {"seasons": "2019-20..2025-26", "starts": "11-15"}}
+    assert priority("s/2024-25", "s/{season}", dimensions=late) is Priority.HIGH
+
+
+def test_of_a_list_that_has_ended_the_last_season_is_the_current_one():
+    ended = {"season": {"seasons": "2019-20..2022-23"}}
+    assert priority("s/2022-23", "s/{season}", dimensions=ended) is Priority.HIGH
+    assert priority("s/2020-21", "s/{season}", dimensions=ended) is Priority.MEDIUM
+
+
+def test_a_pinned_word_does_not_make_what_has_no_season_urgent():
+    assert priority("x.json", "x.json", Policy(high_seasons=("spring",))) is Priority.LOW
+
+
+@pytest.mark.parametrize(
+    ("pins", "stale"),
+    [
+        (("2024-25",), True),
+        (("2025",), True),
+        (("2025-26", "2020-21"), False),
+        ((), False),
+        (("spring",), False),
+    ],
+)
+def test_pins_that_lie_before_the_current_season_are_noted(pins, stale):
+    told = stale_pins(Policy(high_seasons=pins), NOW)
+    assert [notice.message[:59] for notice in told] == (
+        ["gap_detection.high_priority_seasons ends at 2024-25, before"] if stale else []
+    )
+    assert stale_pins(Policy(high_seasons=("2024-25",)), NOW, (11, 15)) == []
