@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 import numpy as np
 
 from recon.core.axis import Axis, AxisKind
-from recon.core.bound import BoundPattern
+from recon.core.bound import BoundPattern, BoundType
 from recon.core.dimensions import SeasonsDimension
 from recon.core.enumeration import SEASON_FIELDS, Enumeration
 from recon.core.findings import Findings
@@ -65,7 +65,10 @@ def note_ended_seasons(inventory: Inventory, enumeration: Enumeration, findings:
                 dimension.seasons, f"dimension '{dimension.name}'", dimension.where, current, findings
             )
     seen: set[tuple[str, Seasons]] = set()
+    idle = _idle_sources(inventory.datasets, enumeration)
     for dataset in inventory.datasets:
+        if dataset.source in idle:
+            continue
         if dataset.seasons is not None and (dataset.source, dataset.seasons) not in seen:
             seen.add((dataset.source, dataset.seasons))
             current = season_of(now, enumeration.starts)
@@ -115,22 +118,69 @@ def note_foreign_seasons(dataset: Dataset, enumeration: Enumeration, findings: F
     """Note a data type's own seasons that its source (or the dimension) does not hold: they only narrow."""
     foreign = enumeration.foreign_seasons.get(dataset.name)
     if foreign:
+        taken = (dataset.source, dataset.data_type) in enumeration.season_takers
+        whose = f"those of '{dataset.source}'" if taken else "the dimension's values"
         findings.notice(
             dataset.where,
-            f"{dataset.name}: its own seasons only narrow those of '{dataset.source}', which do not hold "
+            f"{dataset.name}: its own seasons only narrow {whose}, which do not hold "
             f"{', '.join(foreign[:5])}{' …' if len(foreign) > 5 else ''}; add them there to expect them",
         )
 
 
+def note_idle_seasons(types: Iterable[BoundType], enumeration: Enumeration, findings: Findings) -> None:
+    """Note declared seasons that nothing takes: a column or dimension goes first, or no pattern asks."""
+    told = _idle_sources([bound.dataset for bound in types], enumeration)
+    for bound in types:
+        dataset = bound.dataset
+        if dataset.source in told:
+            told.remove(dataset.source)
+            known = enumeration.season_dimensions
+            names = [f"{{{name}}}" for name in SEASON_FIELDS if (dataset.source, name) in known]
+            findings.notice(
+                dataset.where,
+                f"the seasons of {dataset.source} have no effect: the dimension of the same name goes first, "
+                f"and fills {' and '.join(names)}; remove one of the two",
+            )
+        idle = dataset.type_seasons is not None and dataset.name not in enumeration.narrowed_types
+        if idle and bound.expectations:
+            findings.notice(
+                dataset.where,
+                f"{dataset.name}: its seasons have no effect, since none of its patterns enumerates "
+                "{season} or {year}",
+            )
+
+
 def _nearest(name: str, known: Iterable[str]) -> str | None:
     def alike(option: str) -> float:
-        return SequenceMatcher(None, name.lower(), option.lower()).ratio()
+        one, other = name.lower(), option.lower()
+        if _one_slip_apart(one, other):
+            return 1.0 if one == other else 0.99
+        return SequenceMatcher(None, one, other).ratio()
 
     best = max(known, key=alike, default=None)
     if best is None or alike(best) < _ALIKE:
         return None
     numbered = name.rstrip("0123456789_").lower() == best.lower() and name[-1].isdigit()
     return None if numbered else best
+
+
+def _idle_sources(datasets: Iterable[Dataset], enumeration: Enumeration) -> set[str]:
+    """Return the sources that declare seasons where dimensions fill all that ask for them."""
+    declared = {dataset.source for dataset in datasets if dataset.seasons is not None}
+    filled = {source for source, _ in enumeration.season_dimensions}
+    return declared & filled - {source for source, _ in enumeration.season_takers}
+
+
+def _one_slip_apart(one: str, other: str) -> bool:
+    """Tell whether two names of three letters or more differ by one letter, or by two that changed places."""
+    if one == other:
+        return True
+    if min(len(one), len(other)) < 3 or abs(len(one) - len(other)) > 1:
+        return False
+    head = next((n for n, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), len(one))
+    left, right = one[head:], other[head:]
+    swapped = left[:2] == right[:2][::-1] and left[2:] == right[2:]
+    return swapped or left[1:] == right[1:] or left[1:] == right or left == right[1:]
 
 
 def _note_ended(seasons: Seasons, owner: str, where: str, current: int, findings: Findings) -> None:

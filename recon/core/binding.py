@@ -11,6 +11,7 @@ from recon.core.advice import (
     note_ended_seasons,
     note_foreign_seasons,
     note_idle_except,
+    note_idle_seasons,
     note_wildcards,
 )
 from recon.core.bound import Binding, BoundPattern, BoundType, Expectation, LifeSpans
@@ -48,6 +49,7 @@ def bind(inventory: Inventory, catalogs: Mapping[str, Catalog], now: np.datetime
     note_overlaps(types, findings)
     findings.check()
     note_ended_seasons(inventory, enumeration, findings)
+    note_idle_seasons(types, enumeration, findings)
     return Binding(types, tuple(findings.notices))
 
 

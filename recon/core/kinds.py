@@ -84,14 +84,6 @@ class Judge:
         of = f" of '{years.name}', {summary(years)}" if years is not None and count == years.size else ""
         own = f"{{{self.dataset.source}: {{{self.dataset.data_type}: {count}}}}}"
         mend = f"{key}: {count if key == 'expected_years' else own}"
-        if (
-            years is not None
-            and years.kind is AxisKind.INTEGER
-            and count == years.size
-            and 0 < number < count
-        ):
-            last = int(years.columns[years.name].to_numpy().max())
-            mend += f"' or 'seasons: \"{last - number + 1}-{last}\""
         self.findings.notice(
             self.dataset.where,
             f"{self.dataset.name}: its patterns enumerate {count:,} keys{of}, but {key} says {number:,}; it "

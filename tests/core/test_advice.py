@@ -13,6 +13,9 @@ CURRENT = parse_seasons("2000-01..current")
     [
         ("seasn", "'{seasn}' is a wildcard, but '{season}' is filled by the declared seasons"),
         ("Team", "'{Team}' is a wildcard, but '{team}' is a dimension"),
+        ("taem", "'{taem}' is a wildcard, but '{team}' is a dimension"),
+        ("tea", "'{tea}' is a wildcard, but '{team}' is a dimension"),
+        ("ream", "'{ream}' is a wildcard, but '{team}' is a dimension"),
         (
             "game_ids",
             "'{game_ids}' is a wildcard, but '{game_id}' is a column of catalog 'games' (for_each: games)",
@@ -31,7 +34,9 @@ def test_a_wildcard_that_resembles_something_declared_is_noted(name, said):
     assert told == f"src.kind: {said}"
 
 
-@pytest.mark.parametrize("pattern", ["a/{player1}_{player2}", "a/{stat_type}", "a/{player_2}"])
+@pytest.mark.parametrize(
+    "pattern", ["a/{player1}_{player2}", "a/{stat_type}", "a/{player_2}", "a/{te}", "a/{mate}"]
+)
 def test_numbered_and_other_wildcards_are_fine(pattern):
     assert (
         notices(dataset(pattern), dimensions={"player": {"values": ["A"]}, "team": {"values": ["A"]}}) == ""
@@ -132,4 +137,41 @@ def test_seasons_of_a_type_beyond_its_source_s_are_noted():
     assert notices(declared) == (
         "src.kind: its own seasons only narrow those of 'src', which do not hold 2027, 2028; "
         "add them there to expect them"
+    )
+
+
+def test_a_source_s_seasons_that_a_dimension_displaces_are_noted_once():
+    told = notices(
+        dataset("a/{season}", seasons=parse_seasons("2000-01..2001-02")),
+        dataset("b/{season}", name="src.other", seasons=parse_seasons("2000-01..2001-02")),
+        dimensions={"season": {"seasons": "2020-21..current"}},
+    )
+    assert told == (
+        "the seasons of src have no effect: the dimension of the same name goes first, and fills {season}; "
+        "remove one of the two"
+    )
+
+
+def test_a_source_s_seasons_that_one_pattern_takes_are_fine():
+    told = notices(
+        dataset("a/{year}", "b/{season}", seasons=CURRENT), dimensions={"year": {"integers": "2020..2025"}}
+    )
+    assert told == ""
+
+
+def test_a_type_s_seasons_that_nothing_asks_for_are_noted():
+    assert notices(dataset("a/all", type_seasons=parse_seasons("2020..current"))) == (
+        "src.kind: its seasons have no effect, since none of its patterns enumerates {season} or {year}"
+    )
+
+
+def test_a_type_s_seasons_that_only_its_number_asks_for_are_fine():
+    declared = dataset("a/{id}", type_seasons=parse_seasons("2020..current"), expected_per=("season", 3))
+    assert notices(declared) == ""
+
+
+def test_seasons_beyond_a_dimension_are_noted_as_such():
+    declared = dataset("a/{season}", type_seasons=parse_seasons("2025-2028"))
+    assert "only narrow the dimension's values, which do not hold 2027, 2028" in notices(
+        declared, dimensions={"season": {"seasons": "2020-21..2025-26"}}
     )

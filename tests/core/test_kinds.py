@@ -113,11 +113,8 @@ def test_years_agree_with_the_number_of_years_too():
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"expected_years": 2}, "write 'expected_years: 4' or 'seasons: \"2023-2024\"'"),
-        (
-            {"expected_file_count": 3},
-            "write 'expected_file_counts: {src: {kind: 4}}' or 'seasons: \"2022-2024\"'",
-        ),
+        ({"expected_years": 2}, "write 'expected_years: 4'"),
+        ({"expected_file_count": 3}, "write 'expected_file_counts: {src: {kind: 4}}'"),
         ({"expected_years": 9}, "write 'expected_years: 4'"),
     ],
 )
@@ -125,7 +122,8 @@ def test_an_enumeration_that_disagrees_is_counted_and_says_how_to_mend_it(settin
     declared = dataset("a/{year}.json", seasons=SEASONS, **settings)
     assert only(declared) == (Kind.COUNTED, (), next(iter(settings.values())))
     assert "its patterns enumerate 4 keys of 'year', 4 values (2021 … 2024)" in notices(declared)
-    assert line in notices(declared)
+    (said,) = [text for text in notices(declared).splitlines() if text.startswith("src.kind: ")]
+    assert said.endswith(line)
 
 
 def test_a_number_per_value_has_no_effect_on_an_exact_type():
