@@ -31,7 +31,7 @@ from recon.core.shards import cover
 from recon.cycle import Ports
 from recon.errors import BrokerError, CatalogError, ConfigError, LakeError, ReconError
 from recon.model import Notice, Priority
-from recon.plan import Judgement, Options, Plan, judgement
+from recon.plan import Judgement, Options, Plan, advised, judgement
 from recon.ports import Ledger, Lister, StateStore
 from recon.settings import Settings, load_settings
 
@@ -203,7 +203,7 @@ def _read_catalogs(
         try:
             loaded[spec.name] = load_catalog(spec, folder, read_lake)
         except (CatalogError, LakeError) as error:
-            notices.append(Notice(str(error), spec.where))
+            notices.append(Notice(str(error).removeprefix(f"{spec.where}: "), spec.where))
     return loaded, notices
 
 
@@ -238,7 +238,7 @@ def validated(chosen: Settings) -> dict[str, Any]:
     inventory = load_inventory(chosen.inventory, chosen.source_overrides)
     catalogs, notices = _read_catalogs(inventory, chosen.inventory.parent, lister(chosen).read)
     plan = Plan("validate", now(), inventory, options(chosen, {}), (), tuple(catalogs))
-    judged = judgement(plan, catalogs)
+    judged = advised(judgement(plan, catalogs))
     told = [*inventory.notices, *chosen.notices, *notices, *judged.notices]
     scope = [text.encode() for text in chosen.s3.prefixes]
     outside = [

@@ -13,15 +13,22 @@ from recon.cli.common import common, print_json, table
 @click.command()
 @common
 def validate(config: Path | None, *, as_json: bool) -> None:
-    """Check both files; say what each data type comes to."""
+    """Check both files; say what each data type comes to. Exit 4 where a catalog cannot be read."""
     from recon import wiring
 
     checked = wiring.validated(wiring.settings(config))
     if as_json:
         print_json(checked)
-        return
+    else:
+        _print(checked)
+    if checked["skipped"]:
+        raise SystemExit(4)
+
+
+def _print(checked: dict[str, Any]) -> None:
     headings = ["data type", "kind", "range", "count", "partition", "example"]
-    table(headings, [_line(item) for item in checked["types"]], right={3})
+    skipped = [[name, "skipped", why, "-", "-", "-"] for name, why in checked["skipped"].items()]
+    table(headings, [*map(_line, checked["types"]), *skipped], right={3})
     for line in checked["warnings"]:
         click.echo(f"warning: {line}", err=True)
     if checked["without_effect"]:

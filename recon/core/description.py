@@ -12,18 +12,36 @@ from recon.model import Kind
 
 def described_domain(domain: Domain) -> dict[str, Any]:
     """Return what a domain comes to: its count is None for kind any."""
-    first = np.zeros(min(domain.size, 1), dtype=np.int64)
-    texts = domain.decode(first) if domain.kind is Kind.EXACT else domain.prefixes(first)
-    pattern = domain.expectation.patterns[0].spec.text
     return {
         "name": domain.name,
         "kind": domain.kind.value,
         "range": "; ".join(_ranges(domain)) or "-",
         "count": _count(domain),
         "partition": list(domain.expectation.partition),
-        "example": str(texts[0]) if domain.kind is Kind.EXACT and len(texts) else pattern,
+        "example": _example(domain),
         "where": domain.dataset.where,
     }
+
+
+def _example(domain: Domain) -> str:
+    """Return the first expected key, with what is not enumerated as its pattern has it."""
+    block = domain.blocks[0]
+    pattern = block.pattern
+    if not block.size:
+        return pattern.spec.text
+    first = np.zeros(1, dtype=np.int64)
+    pieces = []
+    for part in pattern.template.parts:
+        if isinstance(part, str):
+            pieces.append(part)
+            continue
+        number = next((n for n, axis in enumerate(block.axes) if part.name in axis.fields), None)
+        if number is None:
+            pieces.append(f"{{{part.name}}}")
+        else:
+            texts = block.axes[number].texts(part.name, part.spec)
+            pieces.append(str(texts[int(block.index(first, number)[0])]))
+    return "".join(pieces)
 
 
 def _count(domain: Domain) -> int | None:

@@ -1,0 +1,51 @@
+"""What ``recon validate`` prints and how it ends."""
+
+import json
+
+import pytest
+from engine_place import EnginePlace
+
+INVENTORY = """
+dimensions: {season: {seasons: "2023-24..current"}}
+catalogs: {games: {file: games.csv}}
+expected_coverage:
+  nba:
+    data_types:
+      box: {for_each: games, path_patterns: ["box/{id}.json"]}
+      stats: {path_patterns: ["stats/{season}/{n}.json"], expected_per_season: 3}
+known_absent:
+  - {key: "stats/nowhere.json", reason: "typo"}
+"""
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "config/inventory.yaml").write_text(INVENTORY)
+    (tmp_path / "config/recon.yaml").write_text(
+        f"lake: file://{tmp_path}/lake\ngap_detection: {{high_priority_seasons: [2020-21]}}\n"
+    )
+    return EnginePlace(tmp_path)
+
+
+def test_every_type_is_printed_even_one_whose_catalog_cannot_be_read_and_that_is_exit_4(place):
+    done = place.recon("validate")
+    assert done.returncode == 4
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.startswith("nba.")}
+    assert list(lines) == ["nba.stats", "nba.box"]
+    assert "stats/2023-24/{n}.json" in lines["nba.stats"]
+    assert "skipped  catalog 'games' could not be read" in lines["nba.box"]
+    assert done.stderr.count("games.csv") == 1
+    assert done.stderr.count("inventory.yaml:3:12") == 1
+
+
+def test_warnings_name_idle_waivers_and_stale_pins(place):
+    (place.folder / "config/games.csv").write_text("id\na\n")
+    done = place.recon("validate", "--json")
+    assert done.returncode == 0
+    checked = json.loads(done.stdout)
+    assert [item["name"] for item in checked["types"]] == ["nba.box", "nba.stats"]
+    said = "\n".join(checked["warnings"])
+    assert "this waiver matches nothing: no data type expects the key 'stats/nowhere.json'" in said
+    assert "high_priority_seasons ends at 2020-21, before the current season" in said
