@@ -12,7 +12,7 @@ import polars as pl
 
 from recon.core.axis import Axis, AxisKind
 from recon.core.integers import IntegersDimension, integers_axis, parse_spans
-from recon.core.invalid import InvalidValueError, did_you_mean
+from recon.core.invalid import InvalidValueError, did_you_mean, shown
 from recon.core.moments import Instants, Moment, check_zone, parse_moment
 from recon.core.season_years import DEFAULT_STARTS
 from recon.core.seasons import Seasons, parse_seasons, seasons_axis
@@ -120,7 +120,7 @@ def parse_starts(value: object) -> tuple[int, int]:
     try:
         date(2001, int(month), int(day))
     except ValueError as error:
-        raise InvalidValueError(f"'{value}' is no day of the year; expected such as 10-01") from error
+        raise InvalidValueError(f"{shown(value)} is no day of the year; expected such as 10-01") from error
     return int(month), int(day)
 
 
@@ -137,7 +137,7 @@ def _each(parse: Callable[[object], _T], expected: str) -> Callable[[object], tu
 
     def parse_list(value: object) -> tuple[_T, ...]:
         if not isinstance(value, list | tuple):
-            raise InvalidValueError(f"'{value}' is no list; expected {expected}")
+            raise InvalidValueError(f"{shown(value)} is no list; expected {expected}")
         items = []
         for index, item in enumerate(value):
             try:
@@ -151,7 +151,9 @@ def _each(parse: Callable[[object], _T], expected: str) -> Callable[[object], tu
 
 def _word(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value) or "/" in str(value):
-        raise InvalidValueError(f"'{value}' is no value; expected a text that is not empty and holds no '/'")
+        raise InvalidValueError(
+            f"{shown(value)} is no value; expected text that is not empty and holds no '/'"
+        )
     return str(value)
 
 
@@ -213,13 +215,13 @@ def _end(value: object) -> Moment | None:
 def _date(value: object) -> date:
     moment = parse_moment(value)
     if moment.unit != "day":
-        raise InvalidValueError(f"'{value}' is no date; expected such as 2024-12-25")
+        raise InvalidValueError(f"{shown(value)} is no date; expected such as 2024-12-25")
     return moment.at.date()
 
 
 def _weekdays(value: object) -> tuple[int, ...]:
     if not isinstance(value, Mapping):
-        raise InvalidValueError(f"'{value}' is no mapping; expected such as {{weekdays: [mon, tue]}}")
+        raise InvalidValueError(f"{shown(value)} is no mapping; expected such as {{weekdays: [mon, tue]}}")
     for key in value:
         if key != "weekdays":
             raise InvalidValueError(f"unknown key '{key}'{did_you_mean(str(key), ['weekdays'])}", (str(key),))
@@ -229,14 +231,14 @@ def _weekdays(value: object) -> tuple[int, ...]:
 def _weekday(value: object) -> int:
     name = str(value).lower()[:3]
     if name not in _WEEKDAYS:
-        raise InvalidValueError(f"'{value}' is no weekday{did_you_mean(str(value), _WEEKDAYS)}")
+        raise InvalidValueError(f"{shown(value)} is no weekday{did_you_mean(str(value), _WEEKDAYS)}")
     return _WEEKDAYS.index(name)
 
 
 def _width(value: object) -> int:
     text = str(value)
     if isinstance(value, bool) or not text.isdigit() or not 1 <= int(text) <= 18:
-        raise InvalidValueError(f"'{value}' is no width; expected the number of digits, such as 3")
+        raise InvalidValueError(f"{shown(value)} is no width; expected the number of digits, such as 3")
     return int(text)
 
 
@@ -244,7 +246,7 @@ def _integer(value: object) -> str:
     try:
         return str(int(str(value)))
     except ValueError as error:
-        raise InvalidValueError(f"'{value}' is no integer") from error
+        raise InvalidValueError(f"{shown(value)} is no integer") from error
 
 
 #: Each kind of dimension by the key that names it: its parser, and the keys it knows.

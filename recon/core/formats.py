@@ -13,6 +13,8 @@ from recon.core.moments import instants
 #: Python's format language for integers, without the types that render no plain number (c, n, e, f, g, %).
 _INTEGER_SPEC = re.compile(r"(?:.?[<>=^])?[+\- ]?#?0?\d*[,_]?[dxXob]?")
 _ZERO_PADDED = re.compile(r"0(\d+)d?")
+#: ``%f`` is six digits in Python, nine in chrono, which renders here.
+_MICROSECONDS = re.compile(r"((?:^|[^%])(?:%%)*)%f")
 
 
 def rendered(column: pl.Series, spec: str, what: str) -> pl.Series:
@@ -41,7 +43,7 @@ def _times(column: pl.Series, spec: str, what: str) -> pl.Series:
             f"'{spec}' is no format for the times of {what}; expected strftime such as %Y-%m-%d"
         )
     try:
-        return column.dt.strftime(spec)
+        return column.dt.strftime(_MICROSECONDS.sub(r"\1%6f", spec))
     except pl.exceptions.ComputeError as error:
         raise InvalidValueError(
             f"'{spec}' is no strftime format ({what}); expected such as %Y-%m-%d"

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recon.core.axis import MAX_AXIS_SIZE, Axis, AxisKind
-from recon.core.invalid import InvalidValueError
+from recon.core.invalid import InvalidValueError, shown
 from recon.core.season_years import DEFAULT_STARTS, calendar_year, season_of, season_starts
 
 _RANGE = re.compile(r"(-?\d{1,18})(?:\s*\.\.\s*(-?\d{1,18}|current))?(?:\s+step\s+(\d{1,18}))?")
@@ -60,7 +60,7 @@ def parse_spans(value: object) -> tuple[Span, ...]:
 
 def _spans(value: object) -> tuple[Span, ...]:
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise InvalidValueError(f"'{value}' is no integer or range; {_EXPECTED}")
+        raise InvalidValueError(f"{shown(value)} is no integer or range; {_EXPECTED}")
     return tuple(_span(piece.strip()) for piece in str(value).split(","))
 
 

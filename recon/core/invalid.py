@@ -31,3 +31,10 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
         best = next(option for option in known if option.lower() == close[0])
         return f"; did you mean '{best}'?"
     return f"; expected one of: {', '.join(known)}" if 0 < len(known) <= 8 else ""
+
+
+def shown(value: object) -> str:
+    """Return a declared value as its file has it, for "… is no season"."""
+    if value is None:
+        return "null"
+    return f"'{str(value).lower()}'" if isinstance(value, bool) else f"'{value}'"

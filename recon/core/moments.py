@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recon.core.invalid import InvalidValueError
+from recon.core.invalid import InvalidValueError, shown
 
 Instants = NDArray[np.datetime64]
 
@@ -44,14 +44,14 @@ def parse_moment(value: object) -> Moment:
     """Return the moment that ``value`` (text, or a bare year as an integer) names."""
     found = re.match(_MOMENT, str(value).strip()) if isinstance(value, str | int) else None
     if found is None or isinstance(value, bool):
-        raise InvalidValueError(f"'{value}' is no date; {_EXPECTED}")
+        raise InvalidValueError(f"{shown(value)} is no date; {_EXPECTED}")
     year, month, day, hour, minute, second = (int(group or 0) for group in found.groups()[:6])
     try:
         at = datetime(year, month or 1, day or 1, hour, minute, second)  # noqa: DTZ001 - a wall clock; its zone comes later
         offset = _offset(found[7])
         at = at if offset is None else at - offset
     except (ValueError, OverflowError) as error:
-        raise InvalidValueError(f"'{value}' is no date ({error}); {_EXPECTED}") from error
+        raise InvalidValueError(f"{shown(value)} is no date ({error}); {_EXPECTED}") from error
     units: tuple[Unit, ...] = ("year", "month", "day", "second")
     written = sum(found[group] is not None for group in (2, 3, 4))
     return Moment(at, units[written], offset is not None)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from recon.core.axis import Axis, AxisKind
-from recon.core.invalid import InvalidValueError
+from recon.core.invalid import InvalidValueError, shown
 from recon.core.season_years import DEFAULT_STARTS, season_name, season_of, season_starts
 
 _SEASON = re.compile(r"(\d{4})-(\d{2})")
@@ -111,13 +111,15 @@ def _items(value: object) -> tuple[SeasonItem, ...]:
 
 def _pieces(value: object) -> list[str]:
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise InvalidValueError(f"'{value}' is no season; {_EXPECTED}")
+        raise InvalidValueError(f"{shown(value)} is no season; {_EXPECTED}")
     return [piece.strip() for piece in str(value).split(",")]
 
 
 def _item(text: str) -> SeasonItem:
     if not text or "/" in text:
         raise InvalidValueError(f"'{text}' is no season; {_EXPECTED}")
+    if text == "current":
+        raise InvalidValueError(f"'current' only ends a range; {_EXPECTED}")
     if ".." in text:
         return _range(text)
     years = _YEARS.fullmatch(text)

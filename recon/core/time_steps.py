@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.core.axis import MAX_AXIS_SIZE, Axis, AxisKind
-from recon.core.invalid import InvalidValueError, did_you_mean
+from recon.core.invalid import InvalidValueError, did_you_mean, shown
 from recon.core.moments import Instants, Moment, end_instant, instant, to_utc, to_wall, zoned
 
 Unit = Literal["minute", "day", "week", "month", "year"]
@@ -62,7 +62,7 @@ def parse_every(value: object) -> tuple[Unit, int]:
     found = re.fullmatch(r"(\d{1,6})\s*([mhd])", text)
     if found is None or int(found[1]) == 0 or isinstance(value, bool):
         raise InvalidValueError(
-            f"'{value}' is no step of time{did_you_mean(text, _NAMED)}; "
+            f"{shown(value)} is no step of time{did_you_mean(text, _NAMED)}; "
             "expected hour, day, week, month, year, or such as 6h, 15m, 2d",
         )
     unit, count = _LETTERS[found[2]]

@@ -67,3 +67,11 @@ def test_integers_that_a_format_joins_are_refused():
     whole = axis(parse_dimension("n", {"integers": "1..11"}), NOW)
     with pytest.raises(InvalidValueError, match="two values of 'n' both render '111'"):
         narrowed(whole, "{n:1>3}")
+
+
+def test_a_clock_that_changes_by_half_an_hour_still_yields_one_step_per_text():
+    whole = hours(timezone="Australia/Lord_Howe", start="2024-04-07", end="2024-04-07")
+    merged = narrowed(whole, "{t:%Y-%m-%dT%H}")
+    assert (whole.size, merged.size) == (25, 24)
+    one = merged.texts("t", "%H").to_list().index("01")
+    assert str(merged.ends_at[one]) == "2024-04-06T16:00:00"

@@ -21,6 +21,13 @@ from recon.core.ignore import ignored
         ("logs/*", "logs/a/b", False),
         ("a?c", "a/c", False),
         ("a.c", "abc", False),
+        ("tmp-[0-9].x", "tmp-7.x", True),
+        ("tmp-[!0-9].x", "tmp-7.x", False),
+        ("tmp-[!0-9].x", "tmp-/.x", False),
+        ("a[]]b", "a]b", True),
+        ("a[b", "a[b", True),
+        ("a[z-a]b", "azb", False),
+        ("a[^&]b", "a^b", True),
     ],
 )
 def test_stars_cross_folders_only_in_pairs(glob, key, hit):

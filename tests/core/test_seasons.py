@@ -99,6 +99,7 @@ def test_a_range_that_begins_after_the_current_season_has_no_values():
         ({}, (), "no seasons"),
         ({"nba": ["2004", ""]}, ("nba", 1), "no season"),
         ("a/b", (), "no season"),
+        (["2023-24", "current"], (1,), "only ends a range"),
     ],
 )
 def test_what_is_no_season_is_refused_with_its_path(value, path, said):
