@@ -120,7 +120,7 @@ class Domain:
         """Return the ordinals that are due after ``now``."""
         found = BitMap()
         for base, block in zip(self.bases, self.blocks, strict=False):
-            decided = due_at(block.pattern)
+            decided = due_at(block.pattern) if block.size else None
             if decided is None:
                 continue
             axis, instants = decided
@@ -201,7 +201,7 @@ class Domain:
 
 def _matching(block: Block, fields: Sequence[tuple[str, str]]) -> BitMap:
     found = BitMap(range(block.size))
-    for field, value in fields:
+    for field, value in fields if block.size else ():
         owner = next((n for n, axis in enumerate(block.axes) if field in axis.fields), None)
         if owner is None:
             return BitMap()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from declared import bound_type, catalog, dataset
+from declared import NOW, bound_type, catalog, dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap
@@ -174,3 +174,12 @@ def test_ordinals_are_found_by_the_values_of_an_axis(chosen):
     keys = found.decode(every(found)).to_list()
     wanted = BitMap(place for place, key in enumerate(keys) if key.split("/")[2] in chosen)
     assert block.where(number, mask) == wanted
+
+
+def test_a_catalog_whose_rows_all_ended_before_the_first_step_expects_nothing():
+    gone = catalog("gone", {"id": ["a"], "closed": ["2020-01-01"]}, ends="closed")
+    declared = dataset("x/{id}/{hour:%Y%m%d%H}/{team}", for_each="gone")
+    bound = bound_type(declared, dimensions=DIMENSIONS, catalogs=[gone])
+    found = Domain(bound, bound.expectations[0])
+    assert (found.size, len(found.not_due(NOW)), len(found.having([("team", "ATL")]))) == (0, 0, 0)
+    assert found.encode(pl.Series(["x/a/2025100100/ATL"])).tolist() == [-1]
