@@ -20,6 +20,7 @@ from recon.core.inventory import Inventory
 from recon.core.scrape import QueuePlan, queue_plan
 from recon.core.standing import CycleFacts
 from recon.core.task_body import TaskBody
+from recon.errors import StateError
 from recon.findings import merged
 from recon.memory import Hints, Memory
 from recon.model import PublishCounts, Shard
@@ -139,10 +140,7 @@ def record(
     Hints.learn(ports.state, options.lake, found.sketch, judged.scanned)
     if not options.dry_run:
         found.memory.save(ports.state)
-    if options.gaps_file and not options.dry_run:
-        bodies = [task.body for task in ports.queue.outstanding(options.lake)]
-        content = json.dumps(gaps_document(bodies, ports.clock()), indent=1).encode()
-        ports.outputs.put(options.gaps_file, content)
+        found = replace(found, warnings=(*found.warnings, *_gaps_file_written(ports, options)))
     document = report_document(judged, found, counts, ports.clock(), timings_s)
     ports.state.put(f"cycles/{cycle_id}/report.json", json.dumps(document).encode())
     if options.dry_run and not options.dry_run_kept:
@@ -150,6 +148,22 @@ def record(
     ports.state.put("latest.json", json.dumps({"cycle_id": cycle_id}).encode())
     _forget_sketches(ports.state, keep=cycle_id)
     return document
+
+
+def _gaps_file_written(ports: Ports, options: Options) -> tuple[str, ...]:
+    """Write the outstanding tasks for other programs; return why it could not be done, for the report.
+
+    The tasks are published by then: a full disk under this file must not lose the cycle's result.
+    """
+    if options.gaps_file is None:
+        return ()
+    bodies = [task.body for task in ports.queue.outstanding(options.lake)]
+    content = json.dumps(gaps_document(bodies, ports.clock()), indent=1).encode()
+    try:
+        ports.outputs.put(options.gaps_file, content)
+    except StateError as error:
+        return (str(error),)
+    return ()
 
 
 def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, float]) -> dict[str, object]:

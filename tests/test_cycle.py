@@ -15,6 +15,7 @@ from s3_server import S3Server, use_credentials
 
 from recon import cycle
 from recon.adapters.ledger import RedisLedger
+from recon.adapters.output_files import OutputFiles
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import RedisTaskQueue
 from recon.adapters.s3 import S3Lister
@@ -237,6 +238,15 @@ def test_everything_else_is_written_when_the_report_is(place):
     place.cycle(gaps_file="gaps.json")
     assert seen == {"memory": state.get("memory.json"), "gaps": outputs.get("gaps.json")}
     assert BOX[1] in in_gaps_file(place)
+
+
+def test_an_output_file_that_cannot_be_written_is_a_warning_and_the_cycle_counts(place, tmp_path):
+    (tmp_path / "inventory").write_text("a file where a folder should be")
+    place.ports = replace(place.ports, outputs=OutputFiles(tmp_path))
+    report = place.cycle(gaps_file="inventory/gaps.json")
+    assert any("cannot write" in line for line in report["warnings"])
+    assert place.queued() == GONE
+    assert json.loads(place.ports.state.get("latest.json"))["cycle_id"] == report["cycle_id"]
 
 
 def test_a_dry_run_leaves_the_queues_without_a_trace(place, valkey):
