@@ -75,7 +75,7 @@ def compared(judged: Judgement, sketch: Sketch, memory: Memory) -> Comparison:
     """Return the findings of a cycle from its merged sketch; a shard that is not there was not seen."""
     plan = judged.plan
     complete = {shard.id for shard in judged.scanned if sketch.complete(shard.id)}
-    seen_ranges = observed(span for shard in judged.planned if shard.id in complete for span in shard.ranges)
+    seen_ranges = observed(span for shard in judged.scanned for span in sketch.seen(shard))
     sketches = {
         number: sketch.domain(number, len(domain.partitions.labels))
         for number, domain in enumerate(judged.domains)
@@ -108,7 +108,7 @@ def compared(judged: Judgement, sketch: Sketch, memory: Memory) -> Comparison:
         tallied,
         tuple(rows),
         tuple(gaps),
-        tuple(_warnings(judged, sketch, sketches)),
+        tuple(_warnings(judged, sketch, _unmatched(judged, sketch, sketches, seen_ranges))),
         complete=len(complete) == len(judged.planned),
         memory=memory,
     )
@@ -132,7 +132,7 @@ def _counted(judged: Judgement, domain: Domain, seen: DomainSketch, seen_ranges:
     return counted(domain, seen.tally, unseen, domain.not_due(judged.plan.now), absent)
 
 
-def _warnings(judged: Judgement, sketch: Sketch, sketches: Mapping[int, DomainSketch]) -> list[str]:
+def _warnings(judged: Judgement, sketch: Sketch, unmatched: Sequence[str]) -> list[str]:
     lines = [
         f"{notice.where}: {notice.message}" if notice.where else notice.message for notice in judged.told
     ]
@@ -147,23 +147,36 @@ def _warnings(judged: Judgement, sketch: Sketch, sketches: Mapping[int, DomainSk
             f"sampled: {left_out} of {len(judged.planned)} shards were not listed; their keys are unknown"
         )
     lines.extend(f"{bound.dataset.name} is skipped: {bound.skipped}" for bound in judged.skipped)
-    lines.extend(_unmatched(judged, sketch, sketches))
+    chosen = judged.plan.options.select
+    if chosen and not any(selected(domain, chosen) for domain in judged.domains):
+        lines.append("--select keeps no expected key: all are unknown. recon validate lists what there is")
+    lines.extend(unmatched)
     return lines
 
 
-def _unmatched(judged: Judgement, sketch: Sketch, sketches: Mapping[int, DomainSketch]) -> list[str]:
-    """Return a line for each domain none of whose patterns matched an object, with what is there instead."""
+def _unmatched(
+    judged: Judgement, sketch: Sketch, sketches: Mapping[int, DomainSketch], seen_ranges: Observed
+) -> list[str]:
+    """Return a line for each domain none of whose patterns matched an object, with what is there instead.
+
+    Where a domain was not looked at whole, nothing is said: a failed look is not an absence.
+    """
     strangers = sorted(
         {name for result in sketch.shards.values() for name, _ in result.facts.unexpected_by_prefix}
     )
     lines = []
     for number, domain in enumerate(judged.domains):
-        selection = judged.plan.options.select
-        if sketches[number].tally.objects.any() or (selection and not selected(domain, selection)):
+        if sketches[number].tally.objects.any() or not _is_seen_whole(domain, seen_ranges):
             continue
         top = domain.dataset.patterns[0].text.split("/", 1)[0]
         near = [name for name in strangers if name.startswith(top)][:3]
         seen = f"; the lake has {', '.join(near)}" if near else ""
         pattern = domain.blocks[0].pattern.spec.text
-        lines.append(f"{domain.name}: pattern matched 0 of {domain.size:,} ({pattern}){seen}")
+        wanted = (domain.expectation.expected or 1) * len(domain.partitions.labels)
+        count = domain.size if domain.kind is Kind.EXACT else wanted
+        lines.append(f"{domain.name}: pattern matched 0 of {count:,} ({pattern}){seen}")
     return lines
+
+
+def _is_seen_whole(domain: Domain, seen_ranges: Observed) -> bool:
+    return all(seen_ranges.whole(block.literal_prefix) for block in domain.blocks)

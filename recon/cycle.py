@@ -1,6 +1,7 @@
 """One cycle told once: plan, scan_shard, compare, publish, record. Celery tasks and ``--inline`` call these.
 
-State names: ``cycles/<id>/shards/<shard>.arrow``, ``cycles/<id>/report.json``, ``latest.json``.
+State names: ``cycles/<id>/shards/<shard>.arrow``, ``cycles/<id>/report.json``, ``latest.json``. The report is
+written when everything else is: whoever waits for it finds the rest.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from recon.core.inventory import Inventory
 from recon.core.scrape import QueuePlan, queue_plan
 from recon.core.standing import CycleFacts
 from recon.core.task_body import TaskBody
+from recon.errors import StateError
 from recon.findings import merged
 from recon.memory import Hints, Memory
 from recon.model import PublishCounts, Shard
 from recon.plan import Judgement, Options, Plan
-from recon.ports import Lister, StateStore, TaskQueue
+from recon.ports import Lister, Outputs, StateStore, TaskQueue
 from recon.report import report_document
 from recon.scan import Clock, scan
 from recon.sharding import planned_shards
@@ -31,11 +33,11 @@ from recon.sharding import planned_shards
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What a cycle speaks to. ``outputs`` is the working directory, for files other programs read."""
+    """What a cycle speaks to. ``outputs`` takes the files that other programs read."""
 
     lister: Lister
     state: StateStore
-    outputs: StateStore
+    outputs: Outputs
     queue: TaskQueue
     clock: Clock
 
@@ -50,7 +52,8 @@ def plan(
     """Freeze what is expected at this instant and cut the key space into shards."""
     draft = Plan(cycle_id, ports.clock(), inventory, options, (), tuple(catalogs), notices=inventory.notices)
     judged = plans.advised(plans.judgement(draft, catalogs))
-    ports.queue.claim_lake()
+    if not options.dry_run:
+        ports.queue.claim_lake()
     hints = Hints.load(ports.state, options.lake)
     shards = planned_shards(ports.lister, judged, hints)
     frozen = replace(draft, shards=shards, ordered=hints.ordered, notices=(*draft.notices, *judged.notices))
@@ -78,6 +81,8 @@ def compare(ports: Ports, judged: Judgement) -> Comparison:
 def publish(ports: Ports, judged: Judgement, found: Comparison, fence: int) -> PublishCounts:
     """Make the queues hold the wanted work, once, within the caps; nothing is done for what was not seen."""
     options = judged.plan.options
+    if options.dry_run and not options.dry_run_plans_tasks:
+        return PublishCounts(outstanding=len(ports.queue.outstanding(options.lake)))
     wanted, outstanding = _queue_plan(ports, judged, found)
     counts = PublishCounts(
         published=len(wanted.published) + len(wanted.republished),
@@ -89,7 +94,7 @@ def publish(ports: Ports, judged: Judgement, found: Comparison, fence: int) -> P
         revised=len(wanted.revised),
         outstanding=wanted.outstanding,
     )
-    if options.dry_run or not options.publish:
+    if options.dry_run:
         return counts
     queue = ports.queue
     # Written even when there is nothing to notice: a cycle that was overtaken must not go on to its report.
@@ -129,21 +134,36 @@ def _queue_plan(ports: Ports, judged: Judgement, found: Comparison) -> tuple[Que
 def record(
     ports: Ports, judged: Judgement, found: Comparison, counts: PublishCounts, timings_s: Mapping[str, float]
 ) -> dict[str, object]:
-    """Write the cycle's report, then make it the latest one; remember what the next cycle needs."""
+    """Remember what the next cycle needs, then write the cycle's report and make it the latest one."""
     options = judged.plan.options
-    document = report_document(judged, found, counts, ports.clock(), timings_s)
     cycle_id = judged.plan.cycle_id
-    ports.state.put(f"cycles/{cycle_id}/report.json", json.dumps(document).encode())
-    ports.state.put("latest.json", json.dumps({"cycle_id": cycle_id}).encode())
-    _forget_sketches(ports.state, keep=cycle_id)
     Hints.learn(ports.state, options.lake, found.sketch, judged.scanned)
     if not options.dry_run:
         found.memory.save(ports.state)
-    if options.gaps_file and not options.dry_run:
-        bodies = [task.body for task in ports.queue.outstanding(options.lake)]
-        content = json.dumps(gaps_document(bodies, ports.clock()), indent=1).encode()
-        ports.outputs.put(options.gaps_file, content)
+        found = replace(found, warnings=(*found.warnings, *_gaps_file_written(ports, options)))
+    document = report_document(judged, found, counts, ports.clock(), timings_s)
+    ports.state.put(f"cycles/{cycle_id}/report.json", json.dumps(document).encode())
+    if options.dry_run and not options.dry_run_kept:
+        return document
+    ports.state.put("latest.json", json.dumps({"cycle_id": cycle_id}).encode())
+    _forget_sketches(ports.state, keep=cycle_id)
     return document
+
+
+def _gaps_file_written(ports: Ports, options: Options) -> tuple[str, ...]:
+    """Write the outstanding tasks for other programs; return why it could not be done, for the report.
+
+    The tasks are published by then: a full disk under this file must not lose the cycle's result.
+    """
+    if options.gaps_file is None:
+        return ()
+    bodies = [task.body for task in ports.queue.outstanding(options.lake)]
+    content = json.dumps(gaps_document(bodies, ports.clock()), indent=1).encode()
+    try:
+        ports.outputs.put(options.gaps_file, content)
+    except StateError as error:
+        return (str(error),)
+    return ()
 
 
 def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, float]) -> dict[str, object]:

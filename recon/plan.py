@@ -61,7 +61,8 @@ class Options:
     """How the cycle is run: every setting that a worker must not read from its own files.
 
     ``select`` holds (field, value) terms; ``scope`` string prefixes that narrow the listing; ``own`` prefixes
-    inside the lake that hold recon's own files.
+    inside the lake that hold recon's own files. Without a ``gaps_file`` no list of tasks is written. A dry
+    run becomes the latest cycle if ``dry_run_kept``, and plans tasks if ``dry_run_plans_tasks``.
     """
 
     lake: str
@@ -78,7 +79,8 @@ class Options:
     policy: Policy = field(default_factory=Policy)
     limits: QueueLimits = field(default_factory=QueueLimits)
     gaps_file: str | None = None
-    publish: bool = True
+    dry_run_kept: bool = True
+    dry_run_plans_tasks: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,14 @@ class Lister(Protocol):
         ...
 
 
+class Outputs(Protocol):
+    """Writes files for other programs; ``put`` is atomic, as the state store's."""
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write ``content`` whole under ``name``, replacing what was there."""
+        ...
+
+
 class StateStore(Protocol):
     """Keeps small files by name (``/``-separated, relative).
 

@@ -37,7 +37,7 @@ def report_document(
         "observed": _observed(judged, found),
         "expected": {
             "exact_keys": exact,
-            "counted": sum(row.expected or 0 for row in found.rows if row.kind is Kind.COUNTED),
+            "counted": sum(row.expected for row in found.rows if row.kind is Kind.COUNTED),
         },
         "verdicts": {
             verdict.value: sum(len(verdicts[verdict]) for verdicts in found.verdicts.values())

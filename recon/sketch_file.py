@@ -50,6 +50,7 @@ def decoded(content: bytes) -> ShardSketch:
     facts["boundaries"] = tuple(bytes.fromhex(key) for key in facts["boundaries"])
     facts["unexpected_by_prefix"] = tuple((name, count) for name, count in facts["unexpected_by_prefix"])
     facts["unexpected_sample"] = tuple(facts["unexpected_sample"])
+    facts["seen"] = tuple(facts.get("seen", ()))
     return ShardSketch(ShardFacts(**facts), domains)
 
 

@@ -16,10 +16,12 @@ from recon.adapters.embedded_redis import EmbeddedRedis
 from recon.adapters.inventory_file import load_inventory
 from recon.adapters.ledger import RedisLedger
 from recon.adapters.local_lister import LocalLister
+from recon.adapters.output_files import OutputFiles
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import RedisTaskQueue
 from recon.adapters.s3 import S3Lister
 from recon.adapters.sample_lake import ensure_sample_lake
+from recon.adapters.state_queue import StateTaskQueue
 from recon.adapters.state_store import FileStateStore, S3StateStore
 from recon.core.binding import Catalog
 from recon.core.description import described_domain
@@ -32,7 +34,7 @@ from recon.cycle import Ports
 from recon.errors import BrokerError, CatalogError, ConfigError, LakeError, ReconError
 from recon.model import Notice, Priority
 from recon.plan import Judgement, Options, Plan, advised, judgement
-from recon.ports import Ledger, Lister, StateStore
+from recon.ports import Ledger, Lister, StateStore, TaskQueue
 from recon.settings import Settings, load_settings
 
 #: A shard that has not reported after this long is sent out again.
@@ -74,18 +76,24 @@ def broker(chosen: Settings) -> Broker:
 def engine(chosen: Settings) -> Engine:
     """Return the ports and the ledger of this process."""
     connection = RedisBroker.connect(broker(chosen).redis)
-    queues = connection if chosen.queues_url is None else RedisBroker.connect(chosen.queues_url)
+    queue = _task_queue(chosen, connection)
+    ports = Ports(lister(chosen), state(chosen), OutputFiles(Path.cwd()), queue, now)
+    return Engine(chosen, ports, RedisLedger(connection, prefix=chosen.queues.prefix))
+
+
+def _task_queue(chosen: Settings, connection: RedisBroker) -> TaskQueue:
+    """Return where scrape tasks go; ``connection`` is the broker's."""
+    if chosen.task_queue.mode == "file":
+        return StateTaskQueue(state(chosen), lake=chosen.lake)
     limits = _limits(chosen)
-    queue = RedisTaskQueue(
-        queues,
+    return RedisTaskQueue(
+        connection if chosen.queues_url is None else RedisBroker.connect(chosen.queues_url),
         prefix=chosen.queues.prefix,
         lake=chosen.lake,
         caps=limits.per_level,
         max_per_run=limits.in_all,
         visibility_s=chosen.queues.visibility_s,
     )
-    ports = Ports(lister(chosen), state(chosen), FileStateStore(Path.cwd()), queue, now)
-    return Engine(chosen, ports, RedisLedger(connection, prefix=chosen.queues.prefix))
 
 
 def now() -> datetime:
@@ -142,8 +150,6 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
     """Return how one cycle runs: the settings, with the flags ``dry_run`` and ``select`` over them."""
     gaps = chosen.gap_detection
     thresholds = gaps.completeness_thresholds
-    outputs = Path.cwd()
-    gaps_file = chosen.output_file
     return Options(
         lake=chosen.lake,
         dry_run=bool(flags.get("dry_run", chosen.dry_run.enabled)),
@@ -166,8 +172,9 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
             below_low=thresholds.low,
         ),
         limits=_limits(chosen),
-        gaps_file=str(gaps_file.relative_to(outputs)) if gaps_file.is_relative_to(outputs) else None,
-        publish=chosen.task_queue.mode != "file",
+        gaps_file=_gaps_file(chosen) if chosen.task_queue.mode != "redis" else None,
+        dry_run_kept=chosen.dry_run.save_results,
+        dry_run_plans_tasks=not chosen.dry_run.skip_task_generation,
     )
 
 
@@ -218,10 +225,20 @@ def _limits(chosen: Settings) -> QueueLimits:
     )
 
 
+def _gaps_file(chosen: Settings) -> str:
+    """Return the file's name for ``OutputFiles``: relative where it lies below the working directory."""
+    here = Path.cwd()
+    file = chosen.output_file
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
+
+
 def _own_prefixes(chosen: Settings) -> tuple[str, ...]:
-    """Return where recon's own files lie inside the lake."""
-    inside = chosen.state.removeprefix(chosen.lake + "/")
-    return (f"{inside}/",) if inside != chosen.state else ()
+    """Return where files lie inside the lake that are no lake data: the state, our output, AWS's reports."""
+    places = [f"{chosen.state}/", f"file://{chosen.output_file}"]
+    if chosen.s3.inventory_bucket and chosen.s3.inventory_prefix:
+        places.append(f"s3://{chosen.s3.inventory_bucket}/{chosen.s3.inventory_prefix.strip('/')}/")
+    below = f"{chosen.lake}/"
+    return tuple(place.removeprefix(below) for place in places if place.startswith(below) and place != below)
 
 
 def _as_celery(url: str) -> str:

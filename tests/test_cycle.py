@@ -15,10 +15,12 @@ from s3_server import S3Server, use_credentials
 
 from recon import cycle
 from recon.adapters.ledger import RedisLedger
+from recon.adapters.output_files import OutputFiles
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import RedisTaskQueue
 from recon.adapters.s3 import S3Lister
 from recon.adapters.s3.retry import Patience
+from recon.adapters.state_queue import StateTaskQueue
 from recon.adapters.state_store import MemoryStateStore
 from recon.cycle import Ports
 from recon.errors import CycleFencedError
@@ -51,8 +53,8 @@ class Place:
         self.queue = RedisTaskQueue(broker, lake=LAKE, visibility_s=VISIBILITY_S)
         patience = Patience(attempts=3, first_wait_s=0.001, longest_wait_s=0.01, read_s=1.0)
         lister = S3Lister("lake", endpoint_url=server.url, region="us-east-1", patience=patience)
-        outputs = MemoryStateStore()
-        self.ports = Ports(lister, MemoryStateStore(), outputs, self.queue, lambda: datetime.now(UTC))
+        self.outputs = MemoryStateStore()
+        self.ports = Ports(lister, MemoryStateStore(), self.outputs, self.queue, lambda: datetime.now(UTC))
         self.options = Options(LAKE, visibility_s=VISIBILITY_S, connections=4)
 
     def cycle(self, *, scans: int = 1, **options: object) -> dict:
@@ -195,6 +197,91 @@ def test_a_popped_task_that_nothing_fills_comes_back_once(place, valkey):
     time.sleep(VISIBILITY_S * 1.5)
     place.cycle()
     assert lists(valkey) == GONE
+
+
+def in_gaps_file(place) -> set[str]:
+    document = json.loads(place.outputs.get("gaps.json"))
+    keys = [key for task in document["tasks"] for key in task["keys"]]
+    assert len(keys) == len(set(keys))
+    assert document["total_tasks"] == len(document["tasks"])
+    return set(keys)
+
+
+def test_tasks_for_a_file_alone_are_kept_there_and_not_lost_by_a_failed_look(place, valkey):
+    place.ports = replace(place.ports, queue=StateTaskQueue(place.ports.state, lake=LAKE))
+    first = place.cycle(gaps_file="gaps.json")
+    assert in_gaps_file(place) == GONE
+    assert first["tasks"]["published"] == first["tasks"]["outstanding"]
+    place.server.denied.append(b"odds/")
+    second = place.cycle(gaps_file="gaps.json")
+    assert (second["tasks"]["published"], second["tasks"]["withdrawn"]) == (0, 0)
+    assert in_gaps_file(place) == GONE
+    place.server.heal()
+    place.server.objects.put(ODDS[0].encode(), b"x")
+    place.cycle(gaps_file="gaps.json")
+    assert in_gaps_file(place) == GONE - {ODDS[0]}
+    assert not valkey.client.keys("recon:q*")
+
+
+def test_everything_else_is_written_when_the_report_is(place):
+    place.cycle(gaps_file="gaps.json")
+    state, outputs = place.ports.state, place.outputs
+    put, seen = state.put, {}
+
+    def watched(name: str, content: bytes) -> None:
+        if name.endswith("/report.json"):
+            seen.update(memory=state.get("memory.json"), gaps=outputs.get("gaps.json"))
+        put(name, content)
+
+    state.put = watched
+    place.server.objects.delete(BOX[1].encode())
+    place.cycle(gaps_file="gaps.json")
+    assert seen == {"memory": state.get("memory.json"), "gaps": outputs.get("gaps.json")}
+    assert BOX[1] in in_gaps_file(place)
+
+
+def test_an_output_file_that_cannot_be_written_is_a_warning_and_the_cycle_counts(place, tmp_path):
+    (tmp_path / "inventory").write_text("a file where a folder should be")
+    place.ports = replace(place.ports, outputs=OutputFiles(tmp_path))
+    report = place.cycle(gaps_file="inventory/gaps.json")
+    assert any("cannot write" in line for line in report["warnings"])
+    assert place.queued() == GONE
+    assert json.loads(place.ports.state.get("latest.json"))["cycle_id"] == report["cycle_id"]
+
+
+def test_a_dry_run_leaves_the_queues_without_a_trace(place, valkey):
+    report = place.cycle(dry_run=True)
+    assert report["dry_run"] is True
+    assert report["tasks"]["published"] > 0
+    assert not valkey.client.keys("recon:q*")
+    assert place.ports.state.get("memory.json") is None
+
+
+def test_a_dry_run_that_is_not_to_be_kept_does_not_become_the_latest_cycle(place):
+    place.cycle()
+    latest = place.ports.state.get("latest.json")
+    assert place.cycle(dry_run=True, dry_run_kept=False)["verdicts"]["missing"] == len(GONE)
+    assert place.ports.state.get("latest.json") == latest
+
+
+def test_a_dry_run_that_plans_no_tasks_says_none(place):
+    assert place.cycle(dry_run=True, dry_run_plans_tasks=False)["tasks"]["published"] == 0
+
+
+def test_a_type_that_was_not_looked_at_whole_is_not_called_unmatched(place):
+    place.server.denied.append(b"odds/")
+    denied = place.cycle()
+    assert not any("matched 0" in line for line in denied["warnings"])
+    place.server.heal()
+    for key in ODDS:
+        place.server.objects.delete(key.encode())
+    assert any("odds.lines: pattern matched 0 of 30" in line for line in place.cycle()["warnings"])
+
+
+def test_a_selection_that_keeps_nothing_says_so(place):
+    report = place.cycle(select=((("source", "nobody"),),))
+    assert report["verdicts"]["unknown"] == len(BOX) + len(ODDS)
+    assert any("--select keeps no expected key" in line for line in report["warnings"])
 
 
 def lists(valkey) -> set[str]:

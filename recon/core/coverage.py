@@ -24,16 +24,16 @@ Numbers = NDArray[np.int64]
 class CoverageRow:
     """How complete one partition of a data type is.
 
-    ``have`` counts objects that are neither stale nor small. ``expected`` is None for kind any. For exact
-    rows the verdict columns count keys. For counted rows the shortfall that no object stands for is
-    ``missing``, ``not_due``, ``known_absent`` or ``unknown``.
+    ``have`` counts objects that are neither stale nor small. A row of kind any expects the one object that
+    keeps it from being a gap, and has no coverage. For exact rows the verdict columns count keys. For counted
+    rows the shortfall that no object stands for is ``missing``, ``not_due``, ``known_absent`` or ``unknown``.
     """
 
     source: str
     data_type: str
     partition: Label
     kind: Kind
-    expected: int | None
+    expected: int
     have: int
     ok: int
     stale: int
@@ -183,7 +183,7 @@ def _counted_row(domain: Domain, judged: Counted, number: int) -> CoverageRow:
         domain.dataset.data_type,
         domain.partitions.labels[number],
         domain.kind,
-        wanted if quantified else None,
+        wanted,
         have,
         ok=have,
         stale=stale,

@@ -175,16 +175,18 @@ def _gaps_of_reason(domain: Domain, bits: BitMap, reason: Reason, setting: Setti
         rows = order[low:high]
         block = domain.blocks[int(blocks[rows[0]])]
         number = int(partitions[rows[0]])
+        pattern = block.pattern
         group = _group(
             domain,
             domain.partitions.labels[number],
             setting,
             reason=reason,
-            pattern=block.pattern.spec.text,
+            pattern=pattern.spec.text,
             priorities=ranks.priorities[rows],
             due=ranks.due[rows],
             keys=DomainKeys(domain, ordinals[rows]),
-            expect=_expect(block.pattern.min_size_bytes, block.pattern.freshness_s, reason, setting.now),
+            expect={"min_size_bytes": pattern.min_size_bytes},
+            freshness_s=pattern.freshness_s,
         )
         by_partition.setdefault(number, []).append(group)
     return [_exact_gap(domain, number, reason, groups) for number, groups in by_partition.items()]
@@ -209,9 +211,14 @@ def _group(
     due: NDArray[np.datetime64],
     keys: DomainKeys | None,
     expect: dict[str, Any],
+    freshness_s: float | None = None,
 ) -> WantedGroup:
     dataset = domain.dataset
-    name = f"{reason.value} {gap_name(dataset.source, dataset.data_type, label)}"
+    since = setting.first_seen(f"{reason.value} {gap_name(dataset.source, dataset.data_type, label)}")
+    if freshness_s is not None:
+        # What is stale is so by today's clock; whatever comes for an absent key is newer than its gap.
+        after = (setting.now if reason is Reason.STALE else since) - timedelta(seconds=freshness_s)
+        expect = {**expect, "fresh_after": after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
     return WantedGroup(
         source=dataset.source,
         data_type=dataset.data_type,
@@ -219,7 +226,7 @@ def _group(
         partition=dict(label),
         scraper=dataset.scraper,
         pattern=pattern,
-        first_seen_at=setting.first_seen(name),
+        first_seen_at=since,
         priorities=priorities,
         due=due,
         keys=keys,
@@ -228,11 +235,3 @@ def _group(
         batch_size=dataset.batch_size,
         proven=setting.proven(dataset.source, dataset.data_type),
     )
-
-
-def _expect(min_size_bytes: int, freshness_s: float | None, reason: Reason, now: datetime) -> dict[str, Any]:
-    expect: dict[str, Any] = {"min_size_bytes": min_size_bytes}
-    if reason is Reason.STALE and freshness_s is not None:
-        after = now - timedelta(seconds=freshness_s)
-        expect["fresh_after"] = after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return expect

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from recon.model import KeyRange, Shard
+
 Numbers = NDArray[np.int64]
 
 
@@ -61,6 +63,7 @@ class DomainSketch:
 class ShardFacts:
     """How one shard went. ``failure`` is None when every range was seen whole; instants are ISO-8601 UTC.
 
+    ``seen`` numbers the ranges of a failed shard that were seen whole all the same.
     ``boundaries`` are keys at even distances through what was listed, for the next cycle's ranges.
     ``unexpected_by_prefix`` counts unclaimed objects by top folder; ``unexpected_sample`` names a few.
     ``out_of_order`` tells that the backend's order cannot be trusted.
@@ -78,6 +81,7 @@ class ShardFacts:
     unexpected_sample: tuple[str, ...] = ()
     boundaries: tuple[bytes, ...] = ()
     out_of_order: bool = False
+    seen: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +104,7 @@ class Sketch:
     shards: Mapping[str, ShardSketch] = field(default_factory=dict)
 
     def merged(self, other: Sketch) -> Sketch:
-        """Return both together; of two results for one shard, the complete, then the later one stands."""
+        """Return both together; of two results for one shard the one that saw more, then the later."""
         joined = dict(self.shards)
         for shard_id, result in other.shards.items():
             joined[shard_id] = max(joined.get(shard_id, result), result, key=_standing)
@@ -110,6 +114,13 @@ class Sketch:
         """Tell whether a planned shard was seen whole."""
         result = self.shards.get(shard_id)
         return result is not None and result.complete
+
+    def seen(self, shard: Shard) -> list[KeyRange]:
+        """Return the ranges of a planned shard that were seen whole."""
+        result = self.shards.get(shard.id)
+        if result is None:
+            return []
+        return list(shard.ranges) if result.complete else [shard.ranges[at] for at in result.facts.seen]
 
     def domain(self, number: int, partitions: int) -> DomainSketch:
         """Return everything that was seen of one domain.
@@ -128,9 +139,9 @@ class Sketch:
         )
 
 
-def _standing(result: ShardSketch) -> tuple[bool, str, int, str]:
+def _standing(result: ShardSketch) -> tuple[bool, int, str, int, str]:
     facts = result.facts
-    return result.complete, facts.finished_at, facts.objects, facts.failure or ""
+    return result.complete, len(facts.seen), facts.finished_at, facts.objects, facts.failure or ""
 
 
 def _union(parts: Iterable[BitMap]) -> BitMap:

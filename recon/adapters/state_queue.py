@@ -1,0 +1,127 @@
+"""The tasks of one lake without Redis, for ``task_queue.mode: file``: whoever works takes them from a file.
+
+State name: ``queue.json``, ``{"lake", "tasks": [{"priority", "source", "body"}]}``. A task is always ready:
+nobody pops one from here. The cycle lock keeps two writers apart; where one comes late all the same, the next
+cycle puts the file right.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from recon.errors import StateError
+from recon.model import OutstandingTask, Priority, ScrapeTask
+from recon.ports import StateStore
+
+_NAME = "queue.json"
+_Item = TypeVar("_Item")
+_Tasks = dict[str, ScrapeTask]
+
+
+class StateTaskQueue:
+    """A ``TaskQueue`` in the state store; it knows no fence, since nobody but cycles writes to it."""
+
+    def __init__(self, state: StateStore, *, lake: str) -> None:
+        self._state = state
+        self._lake = lake
+
+    def claim_lake(self) -> None:
+        """Do nothing: what another lake left in this state is not counted, and goes at the first write."""
+
+    def outstanding(self, lake: str) -> list[OutstandingTask]:
+        """Return this lake's tasks; ids ascend."""
+        tasks = self._read().values() if lake == self._lake else ()
+        return sorted(
+            (OutstandingTask(task.id, task.priority, task.source, task.body, ready=True) for task in tasks),
+            key=lambda task: task.id,
+        )
+
+    def publish(self, tasks: Sequence[ScrapeTask], *, fence: int) -> dict[str, str]:
+        """Add tasks, or move them to their level; return id -> new, duplicate, moved or repaired."""
+        del fence
+        return self._change({task.id: task for task in tasks}, _added)
+
+    def revise(self, tasks: Sequence[ScrapeTask], *, fence: int) -> dict[str, str]:
+        """Replace the bodies of tasks (the level stays); return id -> revised or gone."""
+        del fence
+        return self._change({task.id: task for task in tasks}, _revised)
+
+    def withdraw(self, ids: Sequence[str], *, fence: int) -> dict[str, str]:
+        """Take tasks out; return id -> withdrawn or unknown."""
+        del fence
+        return self._change(
+            {ident: ident for ident in ids},
+            lambda held, ident: "unknown" if held.pop(ident, None) is None else "withdrawn",
+        )
+
+    def notice_gone(self, ids: Sequence[str], *, fence: int) -> None:
+        """Do nothing: no task of a file is ever gone from its list."""
+        del ids, fence
+
+    def republish(self, ids: Sequence[str], *, fence: int) -> dict[str, str]:
+        """Return id -> ``waiting`` or ``unknown``: every task is ready already."""
+        del fence
+        held = self._read()
+        return {ident: "waiting" if ident in held else "unknown" for ident in ids}
+
+    def depths(self) -> dict[Priority, int]:
+        """Return how many tasks there are at each level."""
+        counts = Counter(task.priority for task in self._read().values())
+        return {level: counts[level] for level in Priority}
+
+    def _change(self, items: Mapping[str, _Item], step: Callable[[_Tasks, _Item], str]) -> dict[str, str]:
+        before = self._read()
+        held = dict(before)
+        outcomes = {ident: step(held, item) for ident, item in items.items()}
+        if held != before:
+            self._state.put(_NAME, _written(self._lake, held.values()))
+        return outcomes
+
+    def _read(self) -> _Tasks:
+        content = self._state.get(_NAME)
+        if content is None:
+            return {}
+        try:
+            document = json.loads(content)
+            if document["lake"] != self._lake:
+                return {}
+            return {task.id: task for task in map(_task, document["tasks"])}
+        except (ValueError, KeyError, TypeError) as error:
+            raise StateError(
+                f"{_NAME} in the state cannot be read ({error}). Delete it: the next cycle makes it anew.",
+            ) from error
+
+
+def _added(held: _Tasks, task: ScrapeTask) -> str:
+    before = held.get(task.id)
+    held[task.id] = task
+    if before is None:
+        return "new"
+    if before.priority is not task.priority:
+        return "moved"
+    return "duplicate" if before == task else "repaired"
+
+
+def _revised(held: _Tasks, task: ScrapeTask) -> str:
+    before = held.get(task.id)
+    if before is None:
+        return "gone"
+    held[task.id] = ScrapeTask(task.id, before.priority, task.source, task.body)
+    return "revised"
+
+
+def _written(lake: str, tasks: Iterable[ScrapeTask]) -> bytes:
+    entries = [
+        {"priority": task.priority.label, "source": task.source, "body": task.body.decode("ascii")}
+        for task in tasks
+    ]
+    return json.dumps({"lake": lake, "tasks": entries}).encode()
+
+
+def _task(entry: Mapping[str, str]) -> ScrapeTask:
+    body = entry["body"]
+    ident = str(json.loads(body)["id"])
+    return ScrapeTask(ident, Priority[entry["priority"].upper()], entry["source"], body.encode("ascii"))
