@@ -1,10 +1,10 @@
-"""What a listing costs its client: ours beside others, over one server in a process of its own.
+"""What a listing costs its client: ours, with the sketch and alone, beside others, over one server.
 
 Usage: ``python tests/bench/bench_listing.py [--keys 1000000] [--prefixes 300] [--runs 3]``
 
-Each contender runs in a fresh process and lists the same keys over one connection, plain HTTP. CPU is the
-client's alone (user and system), per 1,000,000 keys; imports, client set-up and a first small listing are
-left out. Slow contenders list a part, and their figures are scaled up (marked ~).
+The server has a process of its own. Each contender runs in a fresh one and lists the same keys over one
+connection, plain HTTP. CPU is the client's alone (user and system), per 1,000,000 keys; imports, set-up and a
+first small listing are left out. Slow contenders list a part, and their figures are scaled up (marked ~).
 """
 
 from __future__ import annotations
@@ -27,17 +27,58 @@ Count = Callable[[bytes], int]
 
 TESTS = Path(__file__).resolve().parent.parent
 #: Contenders, and the part of the keys each lists.
-CONTENDERS = {"recon": 1.0, "findall": 1.0, "pyarrow.fs": 1.0, "boto3": 0.1}
+CONTENDERS = {"recon": 1.0, "recon list": 1.0, "findall": 1.0, "pyarrow.fs": 1.0, "boto3": 0.1}
 WHAT = {
-    "recon": "S3Lister: signed, checked, decoded, Arrow batches",
+    "recon": "a shard's scan: keys to Arrow to sketch, each key found among the declared ones",
+    "recon list": "its lister alone: signed, checked, decoded, Arrow batches",
     "findall": "urllib3 + SigV4 + one re.findall: no checks, no decoding, no Arrow",
     "pyarrow.fs": "S3FileSystem.get_file_info(recursive), Arrow's C++ client",
     "boto3": "list_objects_v2 paginator, keys into a list",
 }
-VERSIONS = {"recon": "recon", "findall": "urllib3", "pyarrow.fs": "pyarrow", "boto3": "boto3"}
+VERSIONS = {
+    "recon": "recon",
+    "recon list": "recon",
+    "findall": "urllib3",
+    "pyarrow.fs": "pyarrow",
+    "boto3": "boto3",
+}
 
 
-def open_recon(url: str) -> Count:
+def open_recon(url: str, lake: tuple[int, int]) -> Count:
+    from datetime import UTC, datetime
+
+    from recon.adapters.s3 import S3Lister
+    from recon.core.dimensions import parse_dimension
+    from recon.core.inventory import Dataset, Inventory, PatternSpec
+    from recon.model import KeyRange, Shard
+    from recon.plan import Options, Plan, judgement
+    from recon.scan import scan
+    from recon.sketch_file import encoded
+
+    keys, prefixes = lake
+    dimensions = {
+        "source": {"integers": f"0..{prefixes - 1}", "width": 3},
+        "n": {"integers": f"0..{-(-keys // prefixes) - 1}", "width": 8},
+    }
+    patterns = (PatternSpec("events/source={source}/part-{n}.parquet", ""),)
+    declared = Inventory(
+        dimensions=tuple(parse_dimension(name, value) for name, value in dimensions.items()),
+        datasets=(Dataset("events", "parts", "", patterns, "events"),),
+    )
+    lister = S3Lister("lake", endpoint_url=url)
+    plan = Plan("bench", datetime(2025, 11, 1, tzinfo=UTC), declared, Options("s3://lake", connections=1), ())
+    judged = judgement(plan, {})
+
+    def count(prefix: bytes) -> int:
+        sketch = scan(lister, judged, Shard("bench", (KeyRange(prefix),)), lambda: datetime.now(UTC))
+        encoded(sketch)
+        assert sketch.complete, sketch.facts.failure
+        return sum(len(seen.present) for seen in sketch.domains.values())
+
+    return count
+
+
+def open_list(url: str, _lake: tuple[int, int]) -> Count:
     from recon.adapters.s3 import S3Lister
     from recon.model import KeyRange
 
@@ -45,7 +86,7 @@ def open_recon(url: str) -> Count:
     return lambda prefix: sum(page.batch.num_rows for page in lister.pages(KeyRange(prefix)))
 
 
-def open_findall(url: str) -> Count:
+def open_findall(url: str, _lake: tuple[int, int]) -> Count:
     import re
 
     import urllib3
@@ -76,7 +117,7 @@ def open_findall(url: str) -> Count:
     return count
 
 
-def open_pyarrow(url: str) -> Count:
+def open_pyarrow(url: str, _lake: tuple[int, int]) -> Count:
     from pyarrow import fs
 
     lake = fs.S3FileSystem(
@@ -90,7 +131,7 @@ def open_pyarrow(url: str) -> Count:
     return count
 
 
-def open_boto3(url: str) -> Count:
+def open_boto3(url: str, _lake: tuple[int, int]) -> Count:
     import boto3
 
     client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
@@ -102,12 +143,18 @@ def open_boto3(url: str) -> Count:
     return count
 
 
-OPEN = {"recon": open_recon, "findall": open_findall, "pyarrow.fs": open_pyarrow, "boto3": open_boto3}
+OPEN = {
+    "recon": open_recon,
+    "recon list": open_list,
+    "findall": open_findall,
+    "pyarrow.fs": open_pyarrow,
+    "boto3": open_boto3,
+}
 
 
-def measured(name: str, url: str, prefix: bytes) -> dict[str, float]:
+def measured(name: str, url: str, prefix: bytes, lake: tuple[int, int]) -> dict[str, float]:
     """Return what one contender used, after a small listing."""
-    count = OPEN[name](url)
+    count = OPEN[name](url, lake)
     count(b"events/source=000/")
     wall, cpu = time.perf_counter(), time.process_time()
     keys = count(prefix)
@@ -119,9 +166,10 @@ def measured(name: str, url: str, prefix: bytes) -> dict[str, float]:
     }
 
 
-def contend(name: str, url: str, prefix: str) -> dict[str, float]:
+def contend(name: str, url: str, prefix: str, lake: tuple[int, int]) -> dict[str, float]:
     """Return the measures of one contender in a process of its own."""
     command = [sys.executable, __file__, "--only", name, "--url", url, "--prefix", prefix]
+    command += ["--keys", str(lake[0]), "--prefixes", str(lake[1])]
     keep = {"PATH", "HOME", "VIRTUAL_ENV", "LANG"}
     environment = {name: value for name, value in os.environ.items() if name in keep}
     environment |= {
@@ -158,7 +206,10 @@ def table(keys: int, prefixes: int, runs: int) -> None:
         print("{:<12}{:<10}{:>10}{:>11}{:>8}{:>11}{:>8}".format(*titles))
         ours = None
         for name, share in CONTENDERS.items():
-            tries = [contend(name, url, part_of(share, prefixes)) for _ in range(runs if share >= 1 else 1)]
+            tries = [
+                contend(name, url, part_of(share, prefixes), (keys, prefixes))
+                for _ in range(runs if share >= 1 else 1)
+            ]
             best = min(tries, key=lambda found: found["cpu_s"])
             scale = 1e6 / best["keys"]
             cpu, wall = best["cpu_s"] * scale, best["wall_s"] * scale
@@ -183,6 +234,7 @@ def table(keys: int, prefixes: int, runs: int) -> None:
 
 
 def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--prefixes", type=int, default=300)
@@ -192,9 +244,19 @@ def main() -> None:
     parser.add_argument("--prefix", default="events/")
     options = parser.parse_args()
     if options.only:
-        print(json.dumps(measured(options.only, options.url, options.prefix.encode())))
+        print(
+            json.dumps(
+                measured(options.only, options.url, options.prefix.encode(), (options.keys, options.prefixes))
+            )
+        )
     else:
         table(options.keys, options.prefixes, options.runs)
+
+
+def test_listing() -> None:
+    """Let ``make bench`` run it."""
+    sys.argv = [__file__]
+    main()
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ from urllib.parse import quote
 
 import botocore.session
 import urllib3
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError
 
@@ -22,6 +20,7 @@ from recon.adapters.s3.endpoint import Endpoint, resolve
 from recon.adapters.s3.page import LISTING_END
 from recon.adapters.s3.refusal import refusal
 from recon.adapters.s3.retry import Gate, PassingError, Patience
+from recon.adapters.s3.signing import Signer
 from recon.errors import AccessDeniedError, LakeError, LakeUnreachableError, ListingInvalidError
 
 #: A page of 1,000 keys of 1,024 bytes, each byte escaped, is under 4 MiB; anything over this is no listing.
@@ -56,6 +55,7 @@ class _Line:
 
     endpoint: Endpoint
     credentials: Credentials
+    signer: Signer
     pool: urllib3.HTTPConnectionPool
 
 
@@ -119,7 +119,8 @@ class S3Client:
                 f"no AWS credentials found for s3://{self._bucket}. Set AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY, or s3.profile, or give this host a role."
             )
-        return _Line(endpoint, credentials, endpoint.pool(bundle, self._connections, self._patience))
+        signer = Signer(endpoint.origin.partition("://")[2], endpoint.region)
+        return _Line(endpoint, credentials, signer, endpoint.pool(bundle, self._connections, self._patience))
 
     def _get(self, question: _Question) -> Answer:
         line, patience = self._open(), self._patience
@@ -191,19 +192,17 @@ class S3Client:
             raise PassingError("the answer does not end as a listing does", ListingInvalidError)
         return Answer(body, attempt, headers.get("server", ""), headers.get("date", ""))
 
-    def _signed(self, line: _Line, path: str) -> dict[str, str]:
-        origin = line.endpoint.origin
-        request = AWSRequest("GET", origin + path, headers={"Host": origin.partition("://")[2]})
+    def _signed(self, line: _Line, target: str) -> dict[str, str]:
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        path, _, query = target.partition("?")
         try:
             # Frozen for each request: botocore renews what expires, and key and token stay a pair.
-            frozen = line.credentials.get_frozen_credentials()
-            S3SigV4Auth(frozen, "s3", line.endpoint.region).add_auth(request)
+            return line.signer.headers(line.credentials.get_frozen_credentials(), path, query, stamp)
         except BotoCoreError as error:
             raise AccessDeniedError(
                 f"AWS credentials for s3://{self._bucket} cannot be renewed ({type(error).__name__}). "
                 "Check s3.profile, or sign in again."
             ) from error
-        return dict(request.headers.items())
 
 
 def _refused(status: int, body: bytes, region: str, cannot: str) -> Exception:

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from recon.adapters.s3.client import Answer, S3Client
-from recon.adapters.s3.columns import PageError
+from recon.adapters.s3.columns import PageError, binaries
 from recon.adapters.s3.page import ListPage, read_page
 from recon.adapters.s3.probe import Probe, probe
 from recon.adapters.s3.retry import Patience
@@ -101,7 +99,7 @@ class S3Lister:
         keys = requests = 0
         above = above_prefix = None
         for turn in self._walk(prefix, {"delimiter": b"/"}):
-            children = pa.array(turn.page.prefixes, pa.large_binary())
+            children = binaries(turn.page.prefixes)
             wrong = disorder(turn.page.keys, asked, above) or disorder(children, asked, above_prefix)
             wrong = wrong or beyond_level(turn.page, asked)
             if wrong:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recon.adapters.s3.columns import shortened, values
+from recon.adapters.s3.columns import binaries, shortened, values
 from recon.adapters.s3.page import ListPage
 from recon.model import KeyRange
 from recon.ports import LISTING_SCHEMA
@@ -82,10 +82,11 @@ def sorted_inside(batches: list[pa.RecordBatch], span: KeyRange) -> pa.RecordBat
         inside = pc.and_(inside, pc.less_equal(key, _scalar(span.end)))
     table = table.filter(inside).sort_by([("key", "ascending"), ("mtime", "descending")]).combine_chunks()
     keys = table.column("key").combine_chunks()
-    first = [pa.array([True] * min(1, len(keys)), pa.bool_()), pc.not_equal(keys[1:], keys[:-1])]
+    first = [pc.equal(keys[:1], keys[:1]), pc.not_equal(keys[1:], keys[:-1])]
     columns = table.filter(pa.concat_arrays(first)).combine_chunks().columns
     return pa.RecordBatch.from_arrays([column.combine_chunks() for column in columns], schema=LISTING_SCHEMA)
 
 
 def _scalar(key: bytes) -> pa.Scalar[Any]:
-    return pa.scalar(key, pa.large_binary())
+    scalar: pa.Scalar[Any] = binaries([key])[0]
+    return scalar

@@ -16,8 +16,8 @@ class Document:
     """The elements of a listing that matter here, as texts in the order of the page."""
 
     keys: list[bytes] = field(default_factory=list)
-    sizes: list[str] = field(default_factory=list)
-    mtimes: list[str] = field(default_factory=list)
+    sizes: list[bytes] = field(default_factory=list)
+    mtimes: list[bytes] = field(default_factory=list)
     prefixes: list[bytes] = field(default_factory=list)
     key_count: int | None = None
     truncated: bool = False
@@ -94,8 +94,8 @@ class _Reader:
         token = _only(self._head, "NextContinuationToken") if "NextContinuationToken" in self._head else ""
         return Document(
             keys=[_only(entry, "Key").encode() for entry in self._entries],
-            sizes=[_only(entry, "Size") for entry in self._entries],
-            mtimes=[_only(entry, "LastModified") for entry in self._entries],
+            sizes=[_only(entry, "Size").encode() for entry in self._entries],
+            mtimes=[_only(entry, "LastModified").encode() for entry in self._entries],
             prefixes=[_only(entry, "Prefix").encode() for entry in self._prefixes],
             key_count=int(count[0]) if count else None,
             truncated=truncated == "true",
