@@ -107,7 +107,7 @@ class KeyTails:
         is_even = bool((self.lengths == self.lengths[:1]).all())
         self.width = int(self.lengths[0]) if self._rows and is_even else None
         if self.width is None:
-            self._words = np.ndarray((len(data) - WORD + 1,), dtype="<u8", buffer=data, strides=(1,))
+            self._words = np.ndarray((max(len(data) - WORD + 1, 0),), dtype="<u8", buffer=data, strides=(1,))
 
     def word(self, distance: int) -> Words:
         """Return the eight bytes that end ``distance`` bytes before each key's end, the last byte highest."""

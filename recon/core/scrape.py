@@ -171,8 +171,8 @@ def _less(free: Sequence[FreeRanks], chosen: Selection) -> list[FreeRanks]:
     for index, ranks in chosen.chosen:
         taken[index].append(ranks)
     left = list(free)
-    for index, ranks in taken.items():
-        blocked = np.union1d(free[index].blocked, np.concatenate(ranks))
+    for index, chunks in taken.items():
+        blocked = np.union1d(free[index].blocked, np.concatenate(chunks))
         left[index] = FreeRanks(free[index].size, blocked)
     return left
 
