@@ -150,6 +150,10 @@ class Domain:
             found |= _shifted(_matching(block, fields), int(base))
         return found - self.shadowed
 
+    def has(self, fields: Sequence[tuple[str, str]]) -> bool:
+        """Tell whether any ordinal's fields have these values, expanding them only inside life spans."""
+        return any(_has(block, fields) for block in self.blocks)
+
     def partition(self, ordinals: Ordinals) -> Codes:
         """Return the partition number of each ordinal (into ``partitions.labels``)."""
         if len(self.blocks) == 1:
@@ -200,13 +204,34 @@ class Domain:
 
 
 def _matching(block: Block, fields: Sequence[tuple[str, str]]) -> BitMap:
+    masks = _masks(block, fields)
+    if masks is None or not block.size:
+        return BitMap()
     found = BitMap(range(block.size))
-    for field, value in fields if block.size else ():
+    for owner, mask in masks.items():
+        found &= block.where(owner, mask)
+    return found
+
+
+def _has(block: Block, fields: Sequence[tuple[str, str]]) -> bool:
+    masks = _masks(block, fields)
+    if masks is None or not block.size:
+        return False
+    if block.pattern.spans is not None:
+        return bool(_matching(block, fields))
+    return all(mask.any() for mask in masks.values())
+
+
+def _masks(block: Block, fields: Sequence[tuple[str, str]]) -> dict[int, Mask] | None:
+    """Return, by axis, which of its indices have the values of ``fields``; None where one is a wildcard."""
+    masks: dict[int, Mask] = {}
+    for field, value in fields:
         owner = next((n for n, axis in enumerate(block.axes) if field in axis.fields), None)
         if owner is None:
-            return BitMap()
-        found &= block.where(owner, is_named(block.axes[owner], field, [value]))
-    return found
+            return None
+        mask = is_named(block.axes[owner], field, [value])
+        masks[owner] = mask & masks[owner] if owner in masks else mask
+    return masks
 
 
 def _may_share(left: Block, right: Block) -> bool:

@@ -50,15 +50,13 @@ def _readings(axis: Axis, field: str, texts: list[str], *, across_notations: boo
     own = {text: text for text in texts}
     plain = axis.texts(field)
     yield plain, own
-    known = set(plain.unique())
     if axis.kind is AxisKind.INTEGER:
-        unpadded = plain_texts(axis, field)
-        known.update(unpadded.unique())
-        yield unpadded, own
+        yield plain_texts(axis, field), own
     if axis.kind is AxisKind.TIME and axis.starts_at is not None:
         yield axis.texts(field, "%Y-%m-%d"), own
         yield _iso(axis.starts_at), _starts(texts, axis.timezone)
     if across_notations and _holds_seasons(axis, field):
+        known = {*plain.unique(), *plain_texts(axis, field).unique()}
         years = {text: str(last_year(text)) for text in texts if text not in known}
         seasons = {text: year for text, year in years.items() if year != str(NO_SEASON)}
         if seasons:

@@ -61,7 +61,7 @@ def idle_waivers(
         if waiver.key is not None or (waiver.source, waiver.data_type) in unread:
             continue
         own = [domain for domain in domains if _speaks_of(waiver, domain)]
-        if not any(domain.having(waiver.fields) for domain in own):
+        if not any(domain.has(waiver.fields) for domain in own):
             found.append(Notice(f"this waiver matches nothing: {_why_idle(waiver, own)}", waiver.where))
     return found
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from declared import NOW, binding, dataset
+from declared import NOW, binding, bound_type, catalog, dataset
 
 from recon.core.bound import BoundType
 from recon.core.domain import Domain
@@ -109,3 +109,22 @@ def test_nothing_is_said_of_a_type_whose_catalog_could_not_be_read():
     gone = waiver(name="s.gone", season="2023-24")
     assert told(gone, waiver("d/1"), skipped=[skipped]) == []
     assert len(told(waiver(season="1999-00"), skipped=[skipped])) == 1
+
+
+def test_values_of_one_row_must_be_equal_together():
+    games = catalog("games", {"id": ["1", "2"], "team": ["ATL", "BOS"]})
+    bound = bound_type(dataset("g/{id}", name="s.rows", for_each="games"), catalogs=[games])
+    rows = [Domain(bound, bound.expectations[0])]
+    assert idle_waivers([waiver(name="s.rows", id="1", team="ATL")], rows, ()) == []
+    assert len(idle_waivers([waiver(name="s.rows", id="1", team="BOS")], rows, ())) == 1
+
+
+def test_a_life_span_decides_what_there_is_to_waive():
+    stations = catalog("st", {"id": ["a"], "opened": ["2025-10-03"]}, starts="opened")
+    days = {"day": {"every": "day", "start": "2025-10-01", "end": "2025-10-05"}}
+    bound = bound_type(
+        dataset("s/{id}/{day}", name="s.rows", for_each="st"), dimensions=days, catalogs=[stations]
+    )
+    rows = [Domain(bound, bound.expectations[0])]
+    assert idle_waivers([waiver(name="s.rows", day="2025-10-03")], rows, ()) == []
+    assert len(idle_waivers([waiver(name="s.rows", day="2025-10-02")], rows, ())) == 1
