@@ -115,7 +115,7 @@ def _times(domain: Domain, ordinals: Ordinals, policy: Policy, now: np.datetime6
             index = block.index(own, number)
             if axis.kind is AxisKind.TIME and axis.ends_at is not None:
                 step_ends[rows], timed[rows] = axis.ends_at[index], True
-            if axis.due_at is not None:
+            if axis.due_at is not None and not block.pattern.due_by_life:
                 timed[rows] = True
                 step_ends[rows] = np.where(np.isnat(step_ends[rows]), axis.due_at[index], step_ends[rows])
             levels = season_levels(axis, policy.high_seasons, policy.medium_seasons, now)

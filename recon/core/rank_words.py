@@ -35,7 +35,7 @@ def _values(domain: Domain, ordinal: int, found: Ranked, policy: Policy, now: np
     for _, block, own in domain.by_block(np.array([ordinal])):
         for number, axis in enumerate(block.axes):
             index = int(block.index(own, number)[0])
-            end = _step_end(axis, index)
+            end = _NEVER if block.pattern.due_by_life else _step_end(axis, index)
             if not np.isnat(end):
                 seen = True
                 yield f"{'its step ended' if axis.kind is AxisKind.TIME else 'due'} {_text(end)}"

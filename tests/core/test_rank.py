@@ -129,3 +129,8 @@ def test_pins_that_lie_before_the_current_season_are_noted(pins, stale):
         ["gap_detection.high_priority_seasons ends at 2024-25, before"] if stale else []
     )
     assert stale_pins(Policy(high_seasons=("2024-25",)), NOW, (11, 15)) == []
+
+
+def test_rows_that_only_live_have_no_time_of_their_own():
+    stations = catalog("st", {"id": ["a"], "opened": ["2025-10-30"]}, starts="opened")
+    assert priority("s/a", "s/{id}", catalogs=[stations], for_each="st") is Priority.LOW

@@ -73,3 +73,11 @@ def test_caps_are_told():
     assert words("s/2025-26", "s/{season}", dimensions=SEASON, required=False).endswith(
         "; required: false caps it at medium"
     )
+
+
+def test_rows_that_only_live_say_that_they_have_no_time():
+    stations = catalog("st", {"id": ["a"], "opened": ["2025-10-30"]}, starts="opened")
+    assert (
+        words("s/a", "s/{id}", for_each="st", catalogs=[stations])
+        == "older, or without time (it has no time)"
+    )
