@@ -71,6 +71,16 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardProgress:
+    """How far one shard is; ``label`` names, for people, the part of the lake that it lists."""
+
+    label: str
+    objects: int = 0
+    requests: int = 0
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ScrapeTask:
     """One unit of work for a scraper: up to ``batch_size`` keys of one data type, partition and reason.
 

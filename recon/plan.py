@@ -9,6 +9,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated
 
 import numpy as np
@@ -172,7 +173,7 @@ def save(store: StateStore, plan: Plan, catalogs: Mapping[str, Catalog]) -> None
         sink = io.BytesIO()
         catalog.frame.write_ipc(sink)
         store.put(_catalog_name(plan.cycle_id, name), sink.getvalue())
-    store.put(f"cycles/{plan.cycle_id}/plan.json", TypeAdapter(Plan).dump_json(plan))
+    store.put(f"cycles/{plan.cycle_id}/plan.json", _codec().dump_json(plan))
 
 
 def load(store: StateStore, cycle_id: str) -> Judgement:
@@ -182,7 +183,7 @@ def load(store: StateStore, cycle_id: str) -> Judgement:
         raise StateError(
             f"the state holds no plan for cycle {cycle_id}. Check that `state` is shared by all hosts.",
         )
-    plan = TypeAdapter(Plan).validate_json(content)
+    plan = _codec().validate_json(content)
     specs = {spec.name: spec for spec in plan.inventory.catalogs}
     catalogs = {}
     for name in plan.catalogs:
@@ -191,6 +192,11 @@ def load(store: StateStore, cycle_id: str) -> Judgement:
             raise StateError(f"the state lost catalog '{name}' of cycle {cycle_id}. Run a new cycle.")
         catalogs[name] = Catalog(specs[name], pl.read_ipc(io.BytesIO(frame)))
     return judgement(plan, catalogs)
+
+
+@cache
+def _codec() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)
 
 
 def _catalog_name(cycle_id: str, name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from recon.model import KeyRange, OutstandingTask, Priority, ScrapeTask
+from recon.model import KeyRange, OutstandingTask, Priority, ScrapeTask, ShardProgress
 
 #: Columns of every batch a lister yields. Keys are raw bytes (UTF-8 on S3), relative to the lake's root.
 _FIELDS: list[pa.Field[pa.DataType]] = [
@@ -228,4 +228,19 @@ class Ledger(Protocol):
 
     def record_overlap(self) -> None:
         """Count a firing that was skipped because a cycle was still running (``skipped_overlap``)."""
+        ...
+
+
+class ProgressBoard(Protocol):
+    """Where the shards of a cycle say how far they are, for whoever watches.
+
+    Never the truth, which is the ledger's: a board that fails (``BrokerError``) or forgets changes no result.
+    """
+
+    def put(self, cycle_id: str, shard_id: str, progress: ShardProgress) -> None:
+        """Say how far a shard is; the last word counts."""
+        ...
+
+    def read(self, cycle_id: str) -> dict[str, ShardProgress]:
+        """Return shard id -> progress of every shard that was begun."""
         ...

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from recon import cycle
+from recon.access import broker, make_sample, now, sample_is_wanted, state
 from recon.adapters.catalogs import load_catalog
-from recon.adapters.embedded_redis import EmbeddedRedis
+from recon.adapters.counted_lister import CountedLister
 from recon.adapters.inventory_file import load_inventory
 from recon.adapters.ledger import RedisLedger
 from recon.adapters.local_lister import LocalLister
 from recon.adapters.output_files import OutputFiles
+from recon.adapters.progress_board import RedisProgressBoard
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import RedisTaskQueue
-from recon.adapters.s3 import S3Lister
-from recon.adapters.sample_lake import ensure_sample_lake
 from recon.adapters.state_queue import StateTaskQueue
-from recon.adapters.state_store import FileStateStore, S3StateStore
 from recon.core.binding import Catalog
 from recon.core.description import described_domain
 from recon.core.inventory import Inventory
@@ -31,24 +27,16 @@ from recon.core.rank import Policy
 from recon.core.selection import parse_selection
 from recon.core.shards import cover
 from recon.cycle import Ports
-from recon.errors import BrokerError, CatalogError, ConfigError, LakeError, ReconError
+from recon.errors import BrokerError, CatalogError, LakeError, ReconError
 from recon.model import Notice, Priority
 from recon.plan import Judgement, Options, Plan, advised, judgement
-from recon.ports import Ledger, Lister, StateStore, TaskQueue
-from recon.settings import Settings, load_settings
+from recon.ports import Ledger, Lister, ProgressBoard, TaskQueue
+from recon.settings import Settings
 
 #: A shard that has not reported after this long is sent out again.
 SHARD_DEADLINE_S = 300.0
 #: Celery shards of one cycle at most: each costs 2-3.5 ms of CPU, whatever it lists.
 SHARDS_MAX = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """One Redis server's address, as redis-py and as Celery spell it."""
-
-    redis: str
-    celery: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +46,17 @@ class Engine:
     settings: Settings
     ports: Ports
     ledger: Ledger
-
-
-def settings(config: Path | None = None) -> Settings:
-    """Return the settings of ``--config``, else ``RECON_CONFIG``, else config/recon.yaml."""
-    return load_settings(config)
-
-
-def broker(chosen: Settings) -> Broker:
-    """Return the broker's addresses; starts the embedded one where none is configured."""
-    if chosen.broker is not None:
-        return Broker(chosen.broker, _as_celery(chosen.broker))
-    server = EmbeddedRedis(state_folder(chosen)).ensure()
-    return Broker(server.url_redis, server.url_celery)
+    board: ProgressBoard
 
 
 def engine(chosen: Settings) -> Engine:
-    """Return the ports and the ledger of this process."""
+    """Return the ports, the ledger and the progress board of this process."""
     connection = RedisBroker.connect(broker(chosen).redis)
+    prefix = chosen.queues.prefix
     queue = _task_queue(chosen, connection)
     ports = Ports(lister(chosen), state(chosen), OutputFiles(Path.cwd()), queue, now)
-    return Engine(chosen, ports, RedisLedger(connection, prefix=chosen.queues.prefix))
+    board = RedisProgressBoard(connection, prefix=prefix)
+    return Engine(chosen, ports, RedisLedger(connection, prefix=prefix), board)
 
 
 def _task_queue(chosen: Settings, connection: RedisBroker) -> TaskQueue:
@@ -96,17 +74,13 @@ def _task_queue(chosen: Settings, connection: RedisBroker) -> TaskQueue:
     )
 
 
-def now() -> datetime:
-    """Return the instant, in UTC: the one clock that the ports carry."""
-    return datetime.now(UTC)  # noqa: TID251 - the edge where the clock is read
-
-
 def lister(chosen: Settings) -> Lister:
-    """Return what looks at the lake; makes the sample lake where the shipped configuration asks for it."""
-    if chosen.lake.startswith("file://"):
-        root = Path(chosen.lake.removeprefix("file://"))
-        ensure_sample_lake(root, now())
+    """Return what looks at the lake."""
+    root = chosen.lake_folder
+    if root is not None:
         return LocalLister(root)
+    from recon.adapters.s3 import S3Lister  # noqa: PLC0415 - botocore takes 0.1 s, and a lake may be a folder
+
     bucket, _, prefix = chosen.lake.removeprefix("s3://").partition("/")
     return S3Lister(
         bucket,
@@ -117,29 +91,15 @@ def lister(chosen: Settings) -> Lister:
     )
 
 
-def state(chosen: Settings) -> StateStore:
-    """Return the state store."""
-    folder = chosen.state_folder
-    if folder is not None:
-        return FileStateStore(folder)
-    import boto3  # noqa: PLC0415 - takes 0.2 s to import, and most states are folders
-
-    bucket, _, prefix = chosen.state.removeprefix("s3://").partition("/")
-    session = boto3.session.Session(profile_name=chosen.s3.profile, region_name=chosen.s3.region)
-    return S3StateStore(bucket, prefix, session.client("s3", endpoint_url=chosen.s3.endpoint_url))
-
-
-def state_folder(chosen: Settings) -> Path:
-    """Return the folder that the embedded broker lives under."""
-    folder = chosen.state_folder
-    if folder is None:
-        raise ConfigError("an embedded broker needs a state folder; set broker, or RECON_REDIS_URL")
-    return folder
+def counted(ports: Ports, tell: Callable[[int, int], None]) -> Ports:
+    """Return the ports with a lister that tells (objects, requests) of every page."""
+    return replace(ports, lister=CountedLister(ports.lister, tell))
 
 
 def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement:
     """Read the inventory and its catalogs, and freeze the plan of one cycle."""
     chosen = wired.settings
+    make_sample(chosen)
     inventory = load_inventory(chosen.inventory, chosen.source_overrides)
     catalogs, notices = _read_catalogs(inventory, chosen.inventory.parent, wired.ports.lister.read)
     inventory = replace(inventory, notices=(*inventory.notices, *chosen.notices, *notices))
@@ -176,28 +136,6 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
         dry_run_kept=chosen.dry_run.save_results,
         dry_run_plans_tasks=not chosen.dry_run.skip_task_generation,
     )
-
-
-def new_cycle_id(at: datetime) -> str:
-    """Return a fresh cycle id that sorts by time."""
-    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-
-
-def interval_s(chosen: Settings) -> float | None:
-    """Return the seconds between scheduled cycles; None when the schedule is off."""
-    return chosen.interval_s if chosen.loop.enabled else None
-
-
-def beat_schedule_file(chosen: Settings) -> str:
-    """Return where beat keeps its own notes."""
-    folder = chosen.state_folder or Path.cwd()
-    folder.mkdir(parents=True, exist_ok=True)
-    return str(folder / "beat-schedule")
-
-
-def down(chosen: Settings) -> bool:
-    """Stop the embedded broker; return whether one was running."""
-    return EmbeddedRedis(state_folder(chosen)).down() if chosen.broker is None else False
 
 
 def _read_catalogs(
@@ -241,21 +179,16 @@ def _own_prefixes(chosen: Settings) -> tuple[str, ...]:
     return tuple(place.removeprefix(below) for place in places if place.startswith(below) and place != below)
 
 
-def _as_celery(url: str) -> str:
-    """Return a ``unix://`` address as Celery spells it; others are the same for both."""
-    if not url.startswith("unix://"):
-        return url
-    path, _, query = url.removeprefix("unix://").partition("?")
-    database = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair).get("db", "0")
-    return f"redis+socket://{unquote(path)}?virtual_host={database}"
-
-
 def validated(chosen: Settings) -> dict[str, Any]:
     """Return what each data type comes to, with every warning, from the files alone (and local catalogs)."""
     inventory = load_inventory(chosen.inventory, chosen.source_overrides)
     catalogs, notices = _read_catalogs(inventory, chosen.inventory.parent, lister(chosen).read)
     plan = Plan("validate", now(), inventory, options(chosen, {}), (), tuple(catalogs))
     judged = advised(judgement(plan, catalogs))
+    if sample_is_wanted(chosen):
+        notices.insert(
+            0, Notice("the sample lake is not there yet, nor the catalog in it: recon run makes it")
+        )
     told = [*inventory.notices, *chosen.notices, *notices, *judged.notices]
     scope = [text.encode() for text in chosen.s3.prefixes]
     outside = [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from kombu import Queue
 
-from recon import wiring
+from recon import access
 from workers.schedule import entries
 
-_settings = wiring.settings()
+_settings = access.settings()
 _transport = {
     # Over twice the longest task: a shorter one delivers a running task a second time.
     "visibility_timeout": 900,
@@ -21,7 +21,7 @@ _transport = {
     "health_check_interval": 25,
 }
 
-broker_url = wiring.broker(_settings).celery
+broker_url = access.broker(_settings).celery
 result_backend = broker_url
 broker_transport_options = _transport
 result_backend_transport_options = _transport
@@ -57,4 +57,4 @@ enable_utc = True
 timezone = "UTC"
 
 beat_schedule = entries(_settings)
-beat_schedule_filename = wiring.beat_schedule_file(_settings)
+beat_schedule_filename = access.beat_schedule_file(_settings)

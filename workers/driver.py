@@ -1,4 +1,4 @@
-"""Drive one cycle and wait for its report: through Celery, or in this process.
+"""Drive one cycle through Celery and wait for its report.
 
 With an embedded broker the driver is also the supervisor of its own workers and of the broker: what dies is
 started again, and what it held is sent out again. Every step is idempotent, so that changes no answer.
@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
-from recon import cycle, wiring
+from recon import access
+from recon.core.progress import Phase, ScanWatch, Standing
 from recon.errors import BrokerError, ReconError
+from recon.settings import Settings, child_environment
 from workers.crew import Crew
 
-_POLL_S = 0.02
+#: Seconds between looks at the ledger, at a state on S3 (each look is a request), and at the progress board.
+_POLL_S = 0.03
+_POLL_S3_S = 0.5
+_BOARD_S = 0.25
 #: Without a sign of life from a worker after this long, nobody consumes the queue.
 _PATIENCE_S = 60.0
 #: All shards done, and no report: the final step is sent out again this often.
 _FINISH_AGAIN_S = 10.0
+#: What the final step may take after its report is written.
+_SETTLE_S = 60.0
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[Standing], None]
 
 
 class RemoteError(ReconError):
@@ -33,67 +40,83 @@ class RemoteError(ReconError):
         self.exit_code = exit_code
 
 
-def run_cycle(
-    wired: wiring.Engine, environment: Mapping[str, str], flags: Mapping[str, Any], progress: Progress
-) -> dict[str, Any]:
-    """Run one cycle through the workers; return its report.
+@contextmanager
+def run_cycle(chosen: Settings, flags: Mapping[str, Any], progress: Progress) -> Iterator[dict[str, Any]]:
+    """Run one cycle through the workers; yield its report. The run's own workers stop when the block ends.
+
+    An interruption gives the cycle up: its lock is free for the next one, and what it queued stays.
 
     Args:
-        wired: The caller's ports.
-        environment: What the workers' processes get.
+        chosen: How it runs.
         flags: ``dry_run`` and ``select``.
-        progress: Called with (shards done, shards planned).
+        progress: Told how far the cycle is.
 
     Raises:
         ReconError: What a worker reported, or that no worker answered.
     """
-    embedded = wired.settings.broker is None
-    log = wiring.state_folder(wired.settings) / "workers.log" if embedded else None
-    with Crew(environment, log) if log is not None else nullcontext() as crew:
-        waiting = _Waiting(wired, wiring.new_cycle_id(wired.ports.clock()), dict(flags), crew, progress)
-        return waiting.report()
+    log = access.workers_log(chosen)
+    with nullcontext() if log is None else Crew(child_environment(chosen), log) as crew:
+        # Everything here happens while the workers start, which takes longest.
+        if access.sample_is_wanted(chosen):
+            progress(Standing(Phase.SAMPLE))
+            access.make_sample(chosen)
+        progress(Standing(Phase.WAITING if crew is None else Phase.STARTING))
+        waiting = _Waiting(chosen, flags, crew, progress)
+        yield waiting.report()
+        if crew is not None:
+            waiting.settle()
 
 
 class _Waiting:
-    """One cycle that was sent out, watched until its report is there."""
+    """One cycle that is sent out, watched until its report is there."""
 
     def __init__(
-        self,
-        wired: wiring.Engine,
-        cycle_id: str,
-        flags: dict[str, Any],
-        crew: Crew | None,
-        progress: Progress,
+        self, chosen: Settings, flags: Mapping[str, Any], crew: Crew | None, progress: Progress
     ) -> None:
-        from workers import tasks  # noqa: PLC0415 - Celery takes 0.3 s to import; the crew starts meanwhile
+        from workers import messages  # noqa: PLC0415 - Celery takes 0.2 s to import; the crew starts meanwhile
 
-        self._tasks = tasks
-        self._wired = wired
-        self._cycle_id = cycle_id
+        self._messages = messages
+        self._chosen = chosen
+        self._look = access.lookout(chosen)
+        self._cycle_id = access.new_cycle_id(access.now())
         self._flags = flags
         self._crew = crew
         self._progress = progress
+        self._watch = ScanWatch()
         self._seen = (-1, -1)
         self._seen_at = time.monotonic()
+        self._state_next = self._board_next = 0.0
 
     def report(self) -> dict[str, Any]:
         """Send the cycle out and return its report."""
-        self._begin()
-        while True:
-            found = self._outcome()
-            if found is not None:
-                return found
-            try:
-                self._watch()
-            except BrokerError:
-                self._revive_broker()
-            time.sleep(_POLL_S)
+        self._messages.send_begin(self._cycle_id, self._flags)
+        try:
+            while True:
+                found = self._outcome()
+                if found is not None:
+                    return found
+                try:
+                    self._look_after()
+                except BrokerError:
+                    self._revive_broker()
+                time.sleep(_POLL_S)
+        except (KeyboardInterrupt, SystemExit):
+            self._give_up()
+            raise
 
-    def _begin(self) -> None:
-        self._tasks.begin.apply_async((self._cycle_id, self._flags))
+    def settle(self) -> None:
+        """Wait until the final step has ended: after the report it writes on, then gives the lock back."""
+        give_up = time.monotonic() + _SETTLE_S
+        with suppress(BrokerError):
+            while self._look.ledger.current() == self._cycle_id and time.monotonic() < give_up:
+                time.sleep(_POLL_S)
 
     def _outcome(self) -> dict[str, Any] | None:
-        state = self._wired.ports.state
+        now_s = time.monotonic()
+        if now_s < self._state_next:
+            return None
+        self._state_next = now_s + (_POLL_S3_S if self._chosen.state_folder is None else 0.0)
+        state = self._look.state
         content = state.get(f"cycles/{self._cycle_id}/report.json")
         if content is not None:
             return dict(json.loads(content))
@@ -103,12 +126,12 @@ class _Waiting:
             raise RemoteError(document["message"], int(document["exit_code"]))
         return None
 
-    def _watch(self) -> None:
-        ledger = self._wired.ledger
+    def _look_after(self) -> None:
+        ledger = self._look.ledger
         done, left = len(ledger.refs(self._cycle_id)), len(ledger.remaining(self._cycle_id))
         if (done, left) != self._seen:
             self._seen, self._seen_at = (done, left), time.monotonic()
-            self._progress(done, done + left)
+        self._tell(done, left)
         if self._crew is not None and self._crew.revived():
             self._send_again()
         silent_s = time.monotonic() - self._seen_at
@@ -122,35 +145,41 @@ class _Waiting:
                 BrokerError.exit_code,
             )
 
+    def _tell(self, done: int, left: int) -> None:
+        """Say how far the cycle is, a few times a second."""
+        now_s = time.monotonic()
+        if now_s < self._board_next:
+            return
+        self._board_next = now_s + _BOARD_S
+        if done or left:
+            seen = self._look.board.read(self._cycle_id)
+            self._progress(self._watch.standing(seen, done, done + left, now_s))
+        elif self._look.ledger.current() == self._cycle_id:
+            self._progress(Standing(Phase.PLANNING))
+
     def _send_again(self) -> None:
         """Send out again whatever a lost worker or broker may have held."""
-        ledger = self._wired.ledger
-        if not ledger.refs(self._cycle_id) and not ledger.remaining(self._cycle_id):
-            self._begin()
+        ledger = self._look.ledger
+        remaining = ledger.remaining(self._cycle_id)
+        if not remaining and not ledger.refs(self._cycle_id):
+            self._messages.send_begin(self._cycle_id, self._flags)
             return
-        self._tasks.dispatch_again(self._cycle_id, ledger.remaining(self._cycle_id))
+        self._messages.send_again(self._cycle_id, remaining)
 
     def _revive_broker(self) -> None:
         if self._crew is None:
             raise BrokerError(
                 "the broker went away during the cycle; the next cycle looks again at everything"
             )
-        wiring.broker(self._wired.settings)
+        access.broker(self._chosen)
         self._send_again()
 
-
-def run_inline(wired: wiring.Engine, flags: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Run one cycle in this process, with no workers; return its report."""
-    cycle_id = wiring.new_cycle_id(wired.ports.clock())
-    fence = wired.ledger.acquire(cycle_id)
-    try:
-        with wired.ledger.hold(cycle_id):
-            started = time.monotonic()
-            judged = wiring.planned(wired, cycle_id, flags)
-            spent_s = {"plan": time.monotonic() - started, "planned_at": time.time()}
-            for number, shard in enumerate(judged.scanned, start=1):
-                cycle.scan_shard(wired.ports, judged, shard)
-                progress(number, len(judged.scanned))
-            return cycle.conclude(wired.ports, judged, fence, spent_s)
-    finally:
-        wired.ledger.release(cycle_id)
+    def _give_up(self) -> None:
+        """Free the lock, and tell workers that still hold messages of this cycle that nobody waits for it."""
+        document = {"message": "the run was interrupted", "exit_code": 1, "kind": "Interrupted"}
+        with suppress(ReconError):
+            name = f"cycles/{self._cycle_id}/error.json"
+            self._look.state.put(name, json.dumps(document).encode())
+        with suppress(ReconError):
+            self._look.ledger.finished(self._cycle_id)
+            self._look.ledger.release(self._cycle_id)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from recon.access import interval_s
 from recon.settings import Settings
-from recon.wiring import interval_s
 
 #: The watchdog looks for shards past their deadline, and for chords that never fired, this often.
 WATCHDOG_EVERY_S = 20.0

@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from recon import cycle, wiring
+from recon import access, cycle, wiring
 from recon.errors import CycleFencedError, CycleLockedError, ReconError, StateError
 from recon.plan import Judgement
+from recon.ports import Ledger
+from workers.shard_report import ShardReport
 
 #: A holder of the final step that is silent for this long is taken for dead.
 FINISH_LEASE_S = 30.0
 
+# Many threads ask at once: one of them makes it, the others wait.
+_wiring = threading.Lock()
+_loading = threading.Lock()
+
 
 @cache
+def _wired() -> wiring.Engine:
+    return wiring.engine(access.settings())
+
+
 def engine() -> wiring.Engine:
     """Return this process' ports, made when the first task runs."""
-    return wiring.engine(wiring.settings())
+    with _wiring:
+        return _wired()
 
 
-@cache
-def _judgement(cycle_id: str) -> Judgement:
+@lru_cache(maxsize=2)
+def _loaded(cycle_id: str) -> Judgement:
     return cycle.load(engine().ports, cycle_id)
+
+
+def _judgement(cycle_id: str) -> Judgement:
+    with _loading:
+        return _loaded(cycle_id)
 
 
 def slot_cycle(every_s: float) -> str | None:
@@ -37,13 +54,15 @@ def slot_cycle(every_s: float) -> str | None:
     if wired.ledger.current() is not None:
         wired.ledger.record_overlap()
         return None
-    return wiring.new_cycle_id(wired.ports.clock())
+    return access.new_cycle_id(wired.ports.clock())
 
 
 def begin(cycle_id: str, flags: dict[str, Any]) -> list[str]:
     """Take the lock, freeze the plan, open the ledger; return the shards to look at."""
     wired = engine()
     shard_ids: list[str] = []
+    if wired.ports.state.get(f"cycles/{cycle_id}/error.json") is not None:
+        return []  # given up before anybody began it
     with _reported(cycle_id):
         wired.ledger.acquire(cycle_id)
         with wired.ledger.hold(cycle_id):
@@ -56,11 +75,29 @@ def begin(cycle_id: str, flags: dict[str, Any]) -> list[str]:
 
 
 def scan_shard(cycle_id: str, shard_id: str) -> int:
-    """Look at one shard and report it, whatever came of it; return how many remain."""
+    """Look at one shard and report it, whatever came of it; return how many remain.
+
+    A message may arrive again, or for a cycle that was given up: then nothing is looked at.
+    """
+    wired = engine()
+    if _is_settled(wired.ledger, cycle_id, shard_id):
+        return len(wired.ledger.remaining(cycle_id))
+    return wired.ledger.done(cycle_id, shard_id, _sketch_of(cycle_id, shard_id))
+
+
+def _sketch_of(cycle_id: str, shard_id: str) -> str:
     wired = engine()
     judged = _judgement(cycle_id)
     shard = next(shard for shard in judged.scanned if shard.id == shard_id)
-    return wired.ledger.done(cycle_id, shard_id, cycle.scan_shard(wired.ports, judged, shard))
+    with ShardReport(wired.board, cycle_id, shard) as report:
+        return cycle.scan_shard(wiring.counted(wired.ports, report.add), judged, shard)
+
+
+def _is_settled(ledger: Ledger, cycle_id: str, shard_id: str) -> bool:
+    """Tell whether a shard has reported, or nobody waits for it any longer."""
+    if shard_id in ledger.refs(cycle_id):
+        return True
+    return bool(ledger.remaining(cycle_id)) and cycle_id not in ledger.open_cycles()
 
 
 def finish(cycle_id: str) -> None:
@@ -76,7 +113,7 @@ def finish(cycle_id: str) -> None:
             cycle.conclude(wired.ports, _judgement(cycle_id), fence, _noted(cycle_id))
         wired.ledger.finished(cycle_id)
         wired.ledger.release(cycle_id)
-    _judgement.cache_clear()
+    _loaded.cache_clear()
 
 
 def stuck() -> list[tuple[str, list[str]]]:

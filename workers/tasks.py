@@ -8,9 +8,7 @@ from celery import chord
 
 from workers import steps
 from workers.app import task
-
-CONTROL = "recon.control"
-SCAN = "recon.scan"
+from workers.messages import BEGIN, CONTROL, FINISH, SCAN, SCAN_SHARD_AGAIN, send_again, send_finish
 
 
 @task(name="recon.scheduled_cycle", queue=CONTROL)
@@ -21,7 +19,7 @@ def scheduled_cycle(every_s: float) -> None:
         begin.apply_async((cycle_id, {}), task_id=f"{cycle_id}:begin")
 
 
-@task(name="recon.begin", queue=CONTROL)
+@task(name=BEGIN, queue=CONTROL)
 def begin(cycle_id: str, flags: dict[str, Any]) -> None:
     """Plan the cycle and fan its shards out; the chord's body finishes it."""
     dispatch(cycle_id, steps.begin(cycle_id, flags))
@@ -33,14 +31,14 @@ def scan_shard(cycle_id: str, shard_id: str) -> None:
     steps.scan_shard(cycle_id, shard_id)
 
 
-@task(name="recon.scan_shard_again", queue=SCAN)
+@task(name=SCAN_SHARD_AGAIN, queue=SCAN)
 def scan_shard_again(cycle_id: str, shard_id: str) -> None:
     """Look at a shard that was lost; the chord does not wait for this one, so the last of them finishes."""
     if steps.scan_shard(cycle_id, shard_id) == 0:
-        finish.apply_async((cycle_id,))
+        send_finish(cycle_id)
 
 
-@task(name="recon.finish", queue=CONTROL)
+@task(name=FINISH, queue=CONTROL)
 def finish(cycle_id: str) -> None:
     """Compare, publish and record, once, when every shard has reported."""
     steps.finish(cycle_id)
@@ -50,15 +48,7 @@ def finish(cycle_id: str) -> None:
 def watchdog() -> None:
     """Send shards past their deadline out again, and finish cycles whose chord never fired."""
     for cycle_id, shard_ids in steps.stuck():
-        dispatch_again(cycle_id, shard_ids)
-
-
-def dispatch_again(cycle_id: str, shard_ids: list[str]) -> None:
-    """Send lost shards out again, or the final step where none is left."""
-    for shard_id in shard_ids:
-        scan_shard_again.apply_async((cycle_id, shard_id))
-    if not shard_ids:
-        finish.apply_async((cycle_id,))
+        send_again(cycle_id, shard_ids)
 
 
 def dispatch(cycle_id: str, shard_ids: list[str]) -> None:

@@ -15,10 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recon.errors import BrokerError, CycleLockedError
-from recon.ports import Broker
+
+if TYPE_CHECKING:  # ports describe Arrow batches; who only watches a cycle does without Arrow
+    from recon.ports import Broker
 
 #: Seconds the lock outlives the last sign of its cycle.
 DEFAULT_LOCK_TTL_S = 120.0

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
+import polars as pl
 import pyarrow as pa
 
 from recon.errors import AccessDeniedError, LakeError, LakeUnreachableError
@@ -45,8 +45,11 @@ class _Rows:
         self.mtimes.append(found.st_mtime_ns // 1_000_000)
 
     def page(self) -> Page:
-        columns: dict[str, list[Any]] = {"key": self.keys, "size": self.sizes, "mtime": self.mtimes}
-        return Page(pa.RecordBatch.from_pydict(columns, schema=LISTING_SCHEMA), requests=0)
+        # By way of Polars: pyarrow imports pandas (0.2 s) wherever it is given Python values.
+        keys = pl.Series(self.keys, dtype=pl.Binary).to_arrow()
+        sizes, mtimes = (pl.Series(column, dtype=pl.Int64).to_arrow() for column in (self.sizes, self.mtimes))
+        columns = [keys, sizes, mtimes.cast(LISTING_SCHEMA.field("mtime").type)]
+        return Page(pa.RecordBatch.from_arrays(columns, schema=LISTING_SCHEMA), requests=0)
 
 
 class LocalLister:

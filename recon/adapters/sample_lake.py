@@ -71,8 +71,10 @@ def ensure_sample_lake(root: Path, now: datetime) -> bool:
         beside = root.with_name(f"{root.name}.manifest.json")
         beside.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         aside.rename(root)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
+        if isinstance(error, OSError) and root.exists():  # another run was faster
+            return False
         raise
     return True
 

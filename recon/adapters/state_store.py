@@ -15,8 +15,6 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from recon.errors import StateError
 
 if TYPE_CHECKING:
@@ -151,6 +149,9 @@ class S3StateStore:
 
     @contextmanager
     def _errors(self, doing: str, key: str) -> Iterator[None]:
+        # Imported here: it takes 0.1 s, and most states are folders.
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
         try:
             yield
         except (ClientError, BotoCoreError) as error:

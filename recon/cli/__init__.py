@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import signal
+import sys
+import traceback
+from typing import NoReturn
 
 import click
 
+from recon.cli.failure import DEBUG, sentence
+from recon.cli.pipe import closable
+from recon.core.invalid import did_you_mean
 from recon.errors import ReconError
 
 #: Command -> the module that holds it; imported when it is called, so that ``recon --help`` stays fast.
@@ -18,7 +25,7 @@ COMMANDS = {
     "explain": ("recon.cli.explain", "Say what is known of one key, and which rule ranked it."),
     "status": ("recon.cli.status", "Show the last finished cycle and the queues."),
     "doctor": ("recon.cli.doctor", "Check the set-up, with a next step for each problem."),
-    "schema": ("recon.cli.schema", "Print the JSON Schema of the two YAML files."),
+    "schema": ("recon.cli.schema", "Print the JSON Schema of inventory.yaml or recon.yaml."),
     "down": ("recon.cli.down", "Stop the embedded broker."),
 }
 #: Commands of the public contract that a later release brings.
@@ -26,24 +33,23 @@ LATER = (
     "daemon", "apply", "diff", "report", "init", "completion", "queue", "absent", "work", "serve", "brake",
     "s3-inventory", "simulate",
 )  # fmt: skip
+#: Signals that end a run, besides Ctrl-C; the exit code is 128 and their number.
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class _Group(click.Group):
-    """Finds commands by name without importing the others."""
+    """Finds commands by name without importing the others, and turns every error into words."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
         if cmd_name in LATER:
-            return click.Command(
-                cmd_name,
-                callback=_not_yet(cmd_name),
-                context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-            )
+            return _later(cmd_name)
         if cmd_name not in COMMANDS:
+            if not cmd_name.startswith("-"):
+                ctx.fail(f"no such command: {cmd_name}{did_you_mean(cmd_name, (*COMMANDS, *LATER))}")
             return None
         command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         return command if isinstance(command, click.Command) else None
@@ -53,32 +59,55 @@ class _Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            with closable():
+                return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # noqa: BLE001 - nobody may meet a traceback who did not ask for one
+            if ctx.meta.get(DEBUG):
+                traceback.print_exception(error)
+            click.echo(f"recon: {sentence(error)}", err=True)
+            raise click.exceptions.Exit(error.exit_code if isinstance(error, ReconError) else 1) from None
 
-def _not_yet(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a click callback
+
+def _later(name: str) -> click.Command:
     def command() -> None:
         click.echo(f"recon {name}: not yet available in this release", err=True)
         raise SystemExit(2)
 
-    return command
+    return click.Command(
+        name,
+        callback=command,
+        help="Not yet available in this release.",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="recon", prog_name="recon")
-def recon() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of an error; every command takes it too.")
+@click.pass_context
+def recon(ctx: click.Context, *, debug: bool) -> None:
     """Keep a data lake complete: compare what it should hold with what it holds, and queue the difference."""
+    ctx.meta[DEBUG] = debug
 
 
 def main() -> None:
-    """Run the command line; a known error ends with its message and exit code, never a traceback."""
+    """Run the command line; an error ends with words and its exit code, a traceback only with ``--debug``."""
+    for number in _ENDINGS:
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP: let it
+            signal.signal(number, _ended)
     try:
-        recon.main(standalone_mode=False)
-    except click.exceptions.Exit as error:
-        raise SystemExit(error.exit_code) from None
+        code = recon.main(prog_name="recon", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        raise SystemExit(2) from None
+        code = 2
     except (click.Abort, KeyboardInterrupt):
-        raise SystemExit(130) from None
-    except ReconError as error:
-        click.echo(f"recon: {error}", err=True)
-        raise SystemExit(error.exit_code) from None
+        code = 128 + signal.SIGINT
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _ended(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)

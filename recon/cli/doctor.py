@@ -13,9 +13,9 @@ from recon.cli.common import common, print_json
 @common
 def doctor(config: Path | None, *, as_json: bool) -> None:
     """Check the set-up, with a next step for each problem."""
-    from recon import wiring
+    from recon import access, wiring
 
-    checks = wiring.diagnosed(wiring.settings(config))
+    checks = wiring.diagnosed(access.settings(config))
     if as_json:
         print_json([{"check": name, "problem": problem} for name, problem in checks])
     else:

@@ -13,9 +13,9 @@ from recon.cli.common import common, print_json
 @common
 def down(config: Path | None, *, as_json: bool) -> None:
     """Stop the embedded broker; the queues stay on disk for the next start."""
-    from recon import wiring
+    from recon import access
 
-    stopped = wiring.down(wiring.settings(config))
+    stopped = access.down(access.settings(config))
     if as_json:
         print_json({"stopped": stopped})
     else:

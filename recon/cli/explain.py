@@ -15,11 +15,11 @@ from recon.cli.common import common, print_json
 @click.argument("key")
 def explain(config: Path | None, key: str, *, as_json: bool) -> None:
     """Say what is known of one key, and which rule ranked it."""
-    from recon import wiring
+    from recon import access
     from recon.explanation import explained
     from recon.findings import last_findings
 
-    document = explained(last_findings(wiring.state(wiring.settings(config))), key)
+    document = explained(last_findings(access.state(access.settings(config))), key)
     if as_json:
         print_json(document)
         return

@@ -8,14 +8,18 @@ from typing import Any
 
 import click
 
-from recon.cli.common import common, print_json, table
+from recon.cli.common import common, print_json
+from recon.cli.tables import table
 from recon.model import Priority, Reason
+
+_REASONS = [reason.value for reason in Reason]
+_LEVELS = [level.label for level in Priority]
 
 
 @click.command()
 @common
-@click.option("--reason", type=click.Choice([reason.value for reason in Reason]))
-@click.option("--priority", type=click.Choice([level.label for level in Priority]))
+@click.option("--reason", type=click.Choice(_REASONS), help="Only gaps of this reason.")
+@click.option("--priority", type=click.Choice(_LEVELS), help="Only gaps of this priority.")
 @click.option("--select", multiple=True, metavar="EXPR", help="source:x+type:y+season:z; may be repeated.")
 @click.option("--keys", "by_key", is_flag=True, help="One line per key: reason, priority, key.")
 def gaps(
@@ -28,11 +32,11 @@ def gaps(
     by_key: bool,
 ) -> None:
     """List the gaps of the last finished cycle."""
-    from recon import wiring
+    from recon import access
     from recon.core.selection import parse_selection
     from recon.findings import last_findings
 
-    found = last_findings(wiring.state(wiring.settings(config)))
+    found = last_findings(access.state(access.settings(config)))
     selections = [parse_selection(text) for text in select]
     kept = [gap for gap in found.gaps if reason in {None, gap.reason.value} and _selected(gap, selections)]
     if by_key:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import click
 
-from recon.cli.common import common, is_terminal, print_json
+from recon.cli.common import common, print_json
+from recon.cli.pipe import closable
+from recon.cli.progress_bar import ProgressBar
 from recon.cli.summary import print_summary
 
 _LEVELS = ("critical", "high", "medium", "low")
@@ -36,7 +40,9 @@ def run(
     flags: dict[str, Any] = {"select": list(select)}
     if dry_run:
         flags["dry_run"] = True
-    _finish(_cycle(config, flags, inline=inline), as_json=as_json, fail_on=fail_on)
+    with _cycle(config, flags, inline=inline) as document:
+        _show(document, as_json=as_json)
+    raise SystemExit(exit_code(document, fail_on))
 
 
 @click.command()
@@ -45,10 +51,19 @@ def run(
 @click.option("-o", "output", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here.")
 def plan(config: Path | None, *, as_json: bool, select: tuple[str, ...], output: Path | None) -> None:
     """Show what a run would do, and change nothing."""
-    document = _cycle(config, {"select": list(select), "dry_run": True}, inline=True)
-    if output is not None:
-        _write(output, document)
-    _finish(document, as_json=as_json, fail_on=None)
+    with _cycle(config, {"select": list(select), "dry_run": True}, inline=True) as document:
+        if output is not None:
+            _write(output, document)
+        _show(document, as_json=as_json)
+    raise SystemExit(exit_code(document, None))
+
+
+def exit_code(document: dict[str, Any], fail_on: str | None) -> int:
+    """Return the exit code of a finished cycle: 4 for what could not be seen comes before 3 for gaps."""
+    if document["observed"]["shards"]["failed"] or document["skipped"]:
+        return 4
+    levels = () if fail_on is None else _LEVELS[: _LEVELS.index(fail_on) + 1]
+    return 3 if any(document["gaps"]["by_priority"][level] for level in levels) else 0
 
 
 def _write(output: Path, document: dict[str, Any]) -> None:
@@ -59,55 +74,40 @@ def _write(output: Path, document: dict[str, Any]) -> None:
     aside.replace(output)
 
 
-def _cycle(config: Path | None, flags: dict[str, Any], *, inline: bool) -> dict[str, Any]:
-    from recon import wiring
-    from recon.core.selection import parse_selection
-    from recon.settings import child_environment
-    from workers import driver
+def _show(document: dict[str, Any], *, as_json: bool) -> None:
+    with closable():
+        if as_json:
+            print_json(document)
+        else:
+            print_summary(document)
 
-    for text in flags["select"]:
-        parse_selection(text)
-    chosen = wiring.settings(config)
-    wired = wiring.engine(chosen)
-    with _Progress() as progress:
+
+@contextmanager
+def _cycle(config: Path | None, flags: dict[str, Any], *, inline: bool) -> Iterator[dict[str, Any]]:
+    """Run a cycle and yield its report at once; workers stop when the block ends."""
+    from recon import access
+
+    chosen = access.settings(config)
+    _check(flags["select"])
+    with ProgressBar() as progress:
         if inline:
-            return driver.run_inline(wired, flags, progress.show)
-        return driver.run_cycle(wired, child_environment(chosen), flags, progress.show)
+            from workers.inline import run_inline
+
+            document = run_inline(chosen, flags, progress.show)
+            progress.close()
+            yield document
+            return
+        from workers.driver import run_cycle
+
+        with run_cycle(chosen, flags, progress.show) as document:
+            progress.close()
+            yield document
 
 
-def _finish(document: dict[str, Any], *, as_json: bool, fail_on: str | None) -> None:
-    if as_json:
-        print_json(document)
-    else:
-        print_summary(document)
-    if document["observed"]["shards"]["failed"] or document["skipped"]:
-        raise SystemExit(4)
-    if fail_on is not None:
-        levels = _LEVELS[: _LEVELS.index(fail_on) + 1]
-        if any(document["gaps"]["by_priority"][level] for level in levels):
-            raise SystemExit(3)
+def _check(selections: list[str]) -> None:
+    """Raise ``ConfigError`` where a selection cannot be read."""
+    if selections:
+        from recon.core.selection import parse_selection
 
-
-class _Progress:
-    """A bar of shards on stderr, when it is a terminal."""
-
-    def __enter__(self) -> Self:
-        self._bar: Any = None
-        if is_terminal():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-            columns = (TextColumn("scanning shards"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task("shards", total=None)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def show(self, done: int, planned: int) -> None:
-        """Show how many shards have reported."""
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, total=planned)
+        for text in selections:
+            parse_selection(text)

@@ -23,10 +23,10 @@ METRICS = (
 @click.option("--metric", type=click.Choice(METRICS), help="Print only this value.")
 def status(config: Path | None, *, as_json: bool, metric: str | None) -> None:
     """Show the last finished cycle and the queues."""
-    from recon import wiring
+    from recon import access
     from recon.findings import latest, report
 
-    state = wiring.state(wiring.settings(config))
+    state = access.state(access.settings(config))
     document: dict[str, Any] = report(state, latest(state))
     values = {
         "reconciliation_last_run": document["finished_at"],

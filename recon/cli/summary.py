@@ -2,56 +2,55 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
-from recon.cli.common import table
+from recon.cli.tables import percent, say, table
 
 _COUNTS = ("have", "stale", "small", "missing", "unknown")
+#: Warnings that a terminal is shown.
+_WARNINGS_SHOWN = 8
+#: What a narrow terminal may leave out, the least needed first.
+_SPARE = ("partitions", "unknown", "stale", "kind", "small")
 
 
 def print_summary(document: dict[str, Any]) -> None:
     """Print a finished cycle for people."""
     observed, verdicts, gaps, tasks = (document[name] for name in ("observed", "verdicts", "gaps", "tasks"))
     shards = observed["shards"]
-    click.echo(
+    say(
         f"cycle {document['cycle_id']} of {document['lake']}: {observed['objects']:,} objects seen in "
         f"{observed['requests']:,} requests, {shards['complete']} of {shards['planned']} shards complete, "
         f"{document['duration_s']:.1f} s" + (" (dry run)" if document["dry_run"] else ""),
     )
     click.echo("  ".join(f"{name} {count:,}" for name, count in verdicts.items()))
     click.echo()
-    table(
-        [
-            "data type",
-            "kind",
-            "partitions",
-            "expected",
-            "have",
-            "stale",
-            "small",
-            "missing",
-            "unknown",
-            "coverage",
-        ],
-        _by_type(document["coverage"]),
-        right={2, 3, 4, 5, 6, 7, 8, 9},
-    )
+    headings = ["data type", "kind", "partitions", "expected", *_COUNTS, "coverage"]
+    table(headings, _by_type(document["coverage"]), right=set(range(2, len(headings))), spare=_SPARE)
     click.echo()
     levels = ", ".join(f"{count} {level}" for level, count in gaps["by_priority"].items())
-    click.echo(
+    say(
         f"gaps: {gaps['total']} ({levels}), {gaps['keys']:,} keys; "
         f"{document['unexpected']:,} unexpected objects",
     )
-    click.echo(
+    say(
         f"tasks: {tasks['published']} published, {tasks['withdrawn']} withdrawn, {tasks['moved']} moved, "
         f"{tasks['duplicate']} already out, {tasks['deferred']} deferred, {tasks['unproven']} unproven; "
         f"{tasks['outstanding']} outstanding",
     )
-    for line in document["warnings"]:
-        click.echo(f"warning: {line}", err=True)
-    click.echo("next: recon gaps --keys, recon coverage; a second run queues nothing twice")
+    _print_warnings(document["warnings"])
+    say("next: recon gaps --keys, recon coverage; a second run queues nothing twice")
+
+
+def _print_warnings(warnings: list[str]) -> None:
+    """Print the warnings on stderr; a terminal gets the first few, and where the others are."""
+    shown = warnings[:_WARNINGS_SHOWN] if sys.stderr.isatty() else warnings
+    for line in shown:
+        say(f"warning: {line}", err=True)
+    if len(shown) < len(warnings):
+        say(f"and {len(warnings) - len(shown)} warnings more: recon run --json, recon validate", err=True)
 
 
 def _by_type(rows: list[dict[str, Any]]) -> list[list[str]]:
@@ -71,9 +70,9 @@ def _line(name: str, kind: str, rows: list[dict[str, Any]]) -> list[str]:
         share = "unquantified"
     elif kind == "counted" and all(row["coverage"] is not None for row in rows):
         wanted = total("expected")
-        share = f"{sum(min(row['have'], row['expected']) for row in rows) / wanted:.1%}" if wanted else "-"
+        share = percent(sum(min(row["have"], row["expected"]) for row in rows) / wanted) if wanted else "-"
     elif kind == "exact" and judged:
-        share = f"{total('ok') / judged:.1%}"
+        share = percent(total("ok") / judged)
     expected = "-" if kind == "any" else f"{total('expected'):,}"
     counts = [f"{total(column):,}" for column in _COUNTS]
     return [name, kind, f"{len(rows):,}", expected, *counts, share]

@@ -7,21 +7,23 @@ from typing import Any
 
 import click
 
-from recon.cli.common import common, print_json, table
+from recon.cli.common import common, print_json
+from recon.cli.tables import say, table
 
 
 @click.command()
 @common
 def validate(config: Path | None, *, as_json: bool) -> None:
     """Check both files; say what each data type comes to. Exit 4 where a catalog cannot be read."""
-    from recon import wiring
+    from recon import access, wiring
 
-    checked = wiring.validated(wiring.settings(config))
+    chosen = access.settings(config)
+    checked = wiring.validated(chosen)
     if as_json:
         print_json(checked)
     else:
         _print(checked)
-    if checked["skipped"]:
+    if checked["skipped"] and not access.sample_is_wanted(chosen):
         raise SystemExit(4)
 
 
@@ -30,9 +32,9 @@ def _print(checked: dict[str, Any]) -> None:
     skipped = [[name, "skipped", why, "-", "-", "-"] for name, why in checked["skipped"].items()]
     table(headings, [*map(_line, checked["types"]), *skipped], right={3})
     for line in checked["warnings"]:
-        click.echo(f"warning: {line}", err=True)
+        say(f"warning: {line}", err=True)
     if checked["without_effect"]:
-        click.echo(f"accepted, without effect: {', '.join(checked['without_effect'])}")
+        say(f"accepted, without effect: {', '.join(checked['without_effect'])}")
 
 
 def _line(item: dict[str, Any]) -> list[str]:

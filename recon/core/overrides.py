@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from recon.core.invalid import did_you_mean
-from recon.core.inventory import Dataset, Inventory
 from recon.model import Notice
+
+if TYPE_CHECKING:  # the settings need this noun, not the 0.3 s that the inventory takes to import
+    from recon.core.inventory import Dataset, Inventory
 
 
 @dataclass(frozen=True, slots=True)

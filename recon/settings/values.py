@@ -66,6 +66,11 @@ class Settings:
     without_effect: tuple[str, ...]
 
     @property
+    def lake_folder(self) -> Path | None:
+        """Return the lake's folder, or None when the lake is not on a file system."""
+        return Path(self.lake.removeprefix("file://")) if self.lake.startswith("file://") else None
+
+    @property
     def state_folder(self) -> Path | None:
         """Return the state's folder, or None when the state is not on a file system."""
         return Path(self.state.removeprefix("file://")) if self.state.startswith("file://") else None

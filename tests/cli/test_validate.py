@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from engine_place import EnginePlace
+from engine_place import EnginePlace, new_place
 
 INVENTORY = """
 dimensions: {season: {seasons: "2023-24..current"}}
@@ -49,3 +49,13 @@ def test_warnings_name_idle_waivers_and_stale_pins(place):
     said = "\n".join(checked["warnings"])
     assert "this waiver matches nothing: no data type expects the key 'stats/nowhere.json'" in said
     assert "high_priority_seasons ends at 2020-21, before the current season" in said
+
+
+def test_it_makes_nothing_on_disk_and_says_that_the_sample_lake_is_still_to_come(tmp_path):
+    place = new_place(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    done = place.recon("validate")
+    assert done.returncode == 0
+    assert sorted(tmp_path.rglob("*")) == before
+    assert "recon run makes it" in done.stderr
+    assert "odds.lines" in done.stdout

@@ -1,4 +1,4 @@
-"""A cycle survives the loss of a worker or of the broker: the same answer, published once."""
+"""A cycle survives the loss of a worker or of the broker, and an interruption leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -83,3 +83,84 @@ def test_a_broker_killed_in_the_middle_changes_no_answer(place):
     assert found["verdicts"] == expected["verdicts"]
     assert one_publication(place)
     assert place.run("--inline")["tasks"]["published"] == 0
+
+
+def descendants(pid: int) -> set[int]:
+    """Return the ids of all processes below ``pid``."""
+    table = subprocess.run(
+        ["ps", "-e", "-o", "pid=", "-o", "ppid="], capture_output=True, text=True, check=True
+    )
+    parents = dict(tuple(map(int, line.split())) for line in table.stdout.splitlines())
+    found = {pid}
+    while more := {own for own, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def running(pids: set[int]) -> set[int]:
+    """Return those that run; what has ended and waits for its new parent to notice does not."""
+    table = subprocess.run(
+        ["ps", "-e", "-o", "pid=", "-o", "stat="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split() for line in table.stdout.splitlines()]
+    return pids & {int(pid) for pid, state in rows if not state.startswith("Z")}
+
+
+def has_planned(place) -> bool:
+    return any((place.folder / ".recon" / "cycles").glob("*/plan.json"))
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "moment"),
+    [
+        (signal.SIGINT, 130, "its workers start"),
+        (signal.SIGINT, 130, "it scans"),
+        (signal.SIGTERM, 143, "it scans"),
+        (signal.SIGHUP, 129, "its workers start"),
+    ],
+    ids=str,
+)
+def test_an_interrupted_run_leaves_no_process_and_no_lock(place, number, code, moment):
+    run = subprocess.Popen(RUN, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not (children(run.pid, "recon.scan") if moment == "its workers start" else has_planned(place)):
+            assert time.monotonic() < deadline
+            assert run.poll() is None
+            time.sleep(0.002)
+        below = descendants(run.pid)
+        assert below
+        os.kill(run.pid, number)
+        output, said = run.communicate(timeout=30)
+    finally:
+        run.kill()
+        run.communicate()
+    assert (run.returncode, output.strip(), "Traceback" in said) == (code, "", False)
+    assert not running(below)
+    assert place.run()["observed"]["shards"]["failed"] == 0
+
+
+def test_a_run_whose_driver_is_killed_leaves_no_worker(place):
+    run = subprocess.Popen(RUN, cwd=place.folder, stdout=subprocess.DEVNULL)
+    while not has_planned(place):
+        time.sleep(0.002)
+    below = descendants(run.pid)
+    run.kill()
+    run.wait()
+    deadline = time.monotonic() + 30
+    while running(below):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_workers_folder_of_the_user_is_not_mistaken_for_ours(place):
+    (place.folder / "workers").mkdir()
+    (place.folder / "workers" / "__init__.py").write_text("raise SystemExit('not these workers')\n")
+    done = subprocess.run(
+        [sys.executable, "-P", *RUN[1:], "--dry-run"],
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["dry_run"] is True

@@ -1,0 +1,30 @@
+"""A lister that tells how many objects and requests each page took, as the pages come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from recon.model import KeyRange
+from recon.ports import Folders, Lister, Page
+
+
+class CountedLister:
+    """Another ``Lister``, unchanged; ``tell`` gets (objects, requests) of every page, from many threads."""
+
+    def __init__(self, lister: Lister, tell: Callable[[int, int], None]) -> None:
+        self._lister = lister
+        self._tell = tell
+
+    def pages(self, span: KeyRange, *, ordered: bool = True) -> Iterator[Page]:
+        """Yield the objects of ``span``."""
+        for page in self._lister.pages(span, ordered=ordered):
+            self._tell(page.batch.num_rows, page.requests)
+            yield page
+
+    def folders(self, prefix: bytes) -> Folders:
+        """Return one delimiter level below ``prefix``."""
+        return self._lister.folders(prefix)
+
+    def read(self, key: bytes) -> bytes:
+        """Return one object's content."""
+        return self._lister.read(key)

@@ -1,0 +1,69 @@
+"""Drive one cycle in this process, with no workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from recon import access, cycle, wiring
+from recon.core.progress import Phase, ScanWatch, Standing
+from recon.model import ShardProgress
+from recon.settings import Settings
+from workers.shard_report import ShardReport
+
+Progress = Callable[[Standing], None]
+
+
+def run_inline(chosen: Settings, flags: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Run one cycle in this process; return its report.
+
+    Args:
+        chosen: How it runs.
+        flags: ``dry_run`` and ``select``.
+        progress: Told how far the cycle is.
+
+    Raises:
+        ReconError: What stopped the cycle.
+    """
+    if access.sample_is_wanted(chosen):
+        progress(Standing(Phase.SAMPLE))
+        access.make_sample(chosen)
+    wired = wiring.engine(chosen)
+    cycle_id = access.new_cycle_id(wired.ports.clock())
+    fence = wired.ledger.acquire(cycle_id)
+    try:
+        with wired.ledger.hold(cycle_id):
+            progress(Standing(Phase.PLANNING))
+            started = time.monotonic()
+            judged = wiring.planned(wired, cycle_id, flags)
+            spent_s = {"plan": time.monotonic() - started, "planned_at": time.time()}
+            board = _OwnBoard(len(judged.scanned), progress)
+            for shard in judged.scanned:
+                with ShardReport(board, cycle_id, shard) as report:
+                    cycle.scan_shard(wiring.counted(wired.ports, report.add), judged, shard)
+            progress(Standing(Phase.CONCLUDING, len(judged.scanned), len(judged.scanned)))
+            return cycle.conclude(wired.ports, judged, fence, spent_s)
+    finally:
+        wired.ledger.release(cycle_id)
+
+
+class _OwnBoard:
+    """A ``ProgressBoard`` that tells its one reader at once."""
+
+    def __init__(self, planned: int, progress: Progress) -> None:
+        self._planned = planned
+        self._progress = progress
+        self._seen: dict[str, ShardProgress] = {}
+        self._watch = ScanWatch()
+
+    def put(self, cycle_id: str, shard_id: str, progress: ShardProgress) -> None:
+        """Say how far a shard is."""
+        self._seen[shard_id] = progress
+        done = sum(said.ended for said in self.read(cycle_id).values())
+        self._progress(self._watch.standing(self._seen, done, self._planned, time.monotonic()))
+
+    def read(self, cycle_id: str) -> dict[str, ShardProgress]:
+        """Return what every shard said last."""
+        del cycle_id
+        return dict(self._seen)
