@@ -122,7 +122,7 @@ def test_a_bad_pattern_is_said_in_plain_words(tmp_path, patterns, message):
         ("expected_file_counts: {src: {kind: -5}}", "1:36", "expected a number of at least 1, got -5"),
         ("ignore_patterns: '**'", "1:18", 'expected a list, got "**"'),
         ("dimensions: {n: {integer: '1..2'}}", "1:17", "did you mean 'integers'?"),
-        ("dimensions: {n: {values: [a, true]}}", "1:30", "'True' is no value"),
+        ("dimensions: {n: {values: [a, true]}}", "1:30", "'true' is no value"),
         ("dimensions: [a]", "1:13", "expected a mapping of dimensions, got a list"),
         (
             "quality_requirements: {min_file_size_bytes: -1}",
