@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from pyroaring import BitMap
 
 from recon.core.axis import Axis
 from recon.core.block import CHUNK, Block, Ordinals, bitmap
-from recon.core.bound import BoundType, Expectation
+from recon.core.bound import BoundPattern, BoundType, Expectation
 from recon.core.due import due_at, live
 from recon.core.key_column import KeyColumn
 from recon.core.moments import Instants
 from recon.core.naming import is_named
 from recon.core.partitions import Partitions
+from recon.core.pattern import Placeholder
 from recon.core.segment import Mask
 from recon.core.text_table import Codes
 from recon.errors import DomainTooLargeError
@@ -54,7 +56,7 @@ class Domain:
         for block in self.blocks:
             explicit = self.kind is not Kind.EXACT or self.dataset.partition or block.pattern.spec.partition
             self.partitions.add(block, expectation.partition, coarse=not explicit)
-        self.shadowed = self._shadowed() if self.kind is Kind.EXACT else BitMap()
+        self.shadowed = self._shadowed(bound) if self.kind is Kind.EXACT else BitMap()
 
     @property
     def name(self) -> str:
@@ -191,10 +193,14 @@ class Domain:
         order = np.argsort(np.concatenate([rows for rows, _ in parts]))
         return pl.concat([texts for _, texts in parts]).gather(order)
 
-    def _shadowed(self) -> BitMap:
+    def _shadowed(self, bound: BoundType) -> BitMap:
+        """Return the ordinals of keys that an earlier pattern expects, here or in an earlier exact group."""
         shadowed = BitMap()
+        groups = bound.expectations[: bound.expectations.index(self.expectation)]
+        others = [pattern for group in groups if group.kind is Kind.EXACT for pattern in group.patterns]
         for number, block in enumerate(self.blocks):
-            earlier = [other for other in self.blocks[:number] if _may_share(other, block)]
+            earlier = [Block(other) for other in others if _may_share(other, block.pattern)]
+            earlier += [other for other in self.blocks[:number] if _may_share(other.pattern, block.pattern)]
             for start in range(0, block.size if earlier else 0, CHUNK):
                 own = np.arange(start, min(start + CHUNK, block.size), dtype=np.int64)
                 keys = KeyColumn.of(block.decode(own))
@@ -234,11 +240,15 @@ def _masks(block: Block, fields: Sequence[tuple[str, str]]) -> dict[int, Mask] |
     return masks
 
 
-def _may_share(left: Block, right: Block) -> bool:
-    if len(left.reader.segments) != len(right.reader.segments):
-        return False
-    pairs = zip(left.reader.segments, right.reader.segments, strict=True)
-    return all(a.literal is None or b.literal is None or a.literal == b.literal for a, b in pairs)
+def _may_share(left: BoundPattern, right: BoundPattern) -> bool:
+    """Tell whether two patterns have as many segments, and no two literal ones that differ."""
+    pairs = list(zip_longest(left.template.segments, right.template.segments))
+    return all(one is not None and other is not None and _may_meet(one, other) for one, other in pairs)
+
+
+def _may_meet(one: Sequence[str | Placeholder], other: Sequence[str | Placeholder]) -> bool:
+    literal = all(isinstance(part, str) for part in (*one, *other))
+    return one == other or not literal
 
 
 def _shifted(bits: BitMap, by: int) -> BitMap:

@@ -183,3 +183,11 @@ def test_a_catalog_whose_rows_all_ended_before_the_first_step_expects_nothing():
     found = Domain(bound, bound.expectations[0])
     assert (found.size, len(found.not_due(NOW)), len(found.having([("team", "ATL")]))) == (0, 0, 0)
     assert found.encode(pl.Series(["x/a/2025100100/ATL"])).tolist() == [-1]
+
+
+def test_a_key_that_two_partitions_of_one_type_claim_is_expected_once_in_the_first():
+    both = {"season": {"seasons": "2023-24..2024-25"}, "name": {"values": ["2023-24", "b"]}}
+    bound = bound_type(dataset("x/{season}.json", "x/{name}.json"), dimensions=both)
+    first, second = (Domain(bound, expectation) for expectation in bound.expectations)
+    assert (len(first.expected), len(second.expected)) == (2, 1)
+    assert second.decode(np.array(second.expected.to_array())).to_list() == ["x/b.json"]
