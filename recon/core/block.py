@@ -128,7 +128,7 @@ class Block:
 
     def where(self, axis: int, mask: Mask) -> BitMap:
         """Return the ordinals whose index on ``axis`` has ``mask`` set."""
-        if mask.all():
+        if mask.all() or not self.size:
             return BitMap(range(self.size))
         digit = next(digit for digit in self.digits if axis in digit.axes)
         values = np.flatnonzero(mask)
