@@ -11,7 +11,12 @@ def test_a_first_run_finds_exactly_the_planted_faults_and_a_second_run_queues_no
     found = place.gap_keys()
     for reason in ("missing", "small", "stale"):
         assert sorted(key for key, why in found.items() if why == reason) == sorted(planted[reason])
-    assert first["verdicts"]["missing"] == len(planted["missing"])
+        assert first["verdicts"][reason] == len(planted[reason])
+    incomplete = [key for key, why in found.items() if why == "incomplete"]
+    assert sorted(incomplete) == sorted([*planted["short"], *planted["empty"]])
+    assert first["verdicts"]["known_absent"] == 1
+    assert first["verdicts"]["unknown"] == 0
+    assert first["unexpected"] == len(planted["unexpected"])
     assert sum(first["verdicts"].values()) == first["expected"]["exact_keys"]
     assert first["tasks"]["published"] == first["tasks"]["outstanding"] > 0
 
