@@ -30,6 +30,9 @@ from recon.errors import StateError
 from recon.model import KeyRange, Notice, Shard
 from recon.ports import StateStore
 
+#: Keys between two boundaries, for cutting the next cycle: one page of a listing, unless the lake is huge.
+KEYS_APART = 1000
+
 #: Raw key bytes travel through JSON as hexadecimal digits.
 Key = Annotated[
     bytes,
@@ -49,11 +52,15 @@ class PlannedRange:
 
 @dataclass(frozen=True, slots=True)
 class PlannedShard:
-    """A ``Shard`` as the plan stores it; ``scan`` is False for a shard that a sample leaves out."""
+    """A ``Shard`` as the plan stores it; ``scan`` is False for a shard that a sample leaves out.
+
+    ``weight`` is its size as far as the hints tell, in any unit.
+    """
 
     id: str
     ranges: tuple[PlannedRange, ...]
     scan: bool = True
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One cycle's frozen plan. ``ordered`` is False for a backend whose order cannot be trusted."""
+    """One cycle's frozen plan. ``ordered`` is False for a backend whose order cannot be trusted.
+
+    ``apart`` is the distance of the boundaries it looks for, in keys; ``requests`` is what planning cost.
+    """
 
     cycle_id: str
     started_at: datetime
@@ -94,6 +104,8 @@ class Plan:
     shards: tuple[PlannedShard, ...]
     catalogs: tuple[str, ...] = ()
     ordered: bool = True
+    apart: int = KEYS_APART
+    requests: int = 0
     notices: tuple[Notice, ...] = ()
 
     @property

@@ -59,7 +59,7 @@ def report_document(
 
 def _observed(judged: Judgement, found: Comparison) -> dict[str, Any]:
     facts = [result.facts for result in found.sketch.shards.values()]
-    requests = sum(item.requests for item in facts)
+    requests = judged.plan.requests + sum(item.requests for item in facts)
     complete = sum(found.sketch.complete(shard.id) for shard in judged.scanned)
     sample = len(judged.scanned) < len(judged.planned)
     on_s3 = judged.plan.options.lake.startswith("s3://")

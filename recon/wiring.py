@@ -160,7 +160,8 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
         connections=max(chosen.s3.parallel_workers, 4),
         shards=SHARDS_MAX,
         visibility_s=chosen.queues.visibility_s,
-        shard_deadline_s=SHARD_DEADLINE_S,
+        # A late shard says so before it is sent out again.
+        shard_deadline_s=0.8 * SHARD_DEADLINE_S,
         max_expected_keys=chosen.max_expected_keys,
         policy=Policy(
             critical_threshold_s=gaps.critical_threshold_days * 86400.0,

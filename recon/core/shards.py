@@ -72,12 +72,19 @@ def shards(
     if not spans:
         return ()
     # A range costs one request even where nothing is known of it, and one more for each hint inside.
-    weights = np.array([1 + _hints_inside(span, known) for span in spans], dtype=np.int64)
+    weights = np.array([1 + hints_inside(span, known) for span in spans], dtype=np.int64)
     ends = np.cumsum(weights)
     middles = ends - (weights + 1) // 2
     bins = middles * max(1, target) // ends[-1]
     cuts = [0, *(np.flatnonzero(np.diff(bins)) + 1).tolist(), len(spans)]
     return tuple(_shard(spans[low:high]) for low, high in pairwise(cuts))
+
+
+def hints_inside(span: KeyRange, hints: Sequence[bytes]) -> int:
+    """Return how many of ``hints`` (ascending) lie in a range."""
+    low, high = _interval(span)
+    upper = len(hints) if high is None else bisect_left(hints, high)
+    return upper - bisect_left(hints, low)
 
 
 def sampled(whole: Sequence[Shard], rate: float | None, seed: int) -> tuple[Shard, ...]:
@@ -166,12 +173,6 @@ def _tiles(prefix: bytes, cuts: Sequence[bytes]) -> list[KeyRange]:
         KeyRange(prefix, start_after, end)
         for start_after, end in zip([b"", *inside], [*inside, None], strict=True)
     ]
-
-
-def _hints_inside(span: KeyRange, hints: Sequence[bytes]) -> int:
-    low, high = _interval(span)
-    upper = len(hints) if high is None else bisect_left(hints, high)
-    return upper - bisect_left(hints, low)
 
 
 def _shard(spans: Sequence[KeyRange]) -> Shard:
