@@ -13,6 +13,8 @@ from recon.model import KeyRange
 PAGES_ALONE = 8
 #: Points of one cut at most. Over a shard, each page that was listed pays for one point more.
 _POINTS_MAX = 64
+#: Points for each idle lane: pieces turn out unequal, and the short ones are soon done.
+_POINTS_PER_LANE = 4
 
 
 class Lanes:
@@ -41,9 +43,10 @@ class Lanes:
         """Return what ``span`` holds above the last of ``seen``, cut for idle lanes; nothing if none is."""
         with self._lock:
             self._points_left += PAGES_ALONE
-            if self._ranges >= self._width:
+            idle = self._width - self._ranges
+            if idle <= 0:
                 return ()
-            left = rest(span, seen, min(_POINTS_MAX, self._points_left))
+            left = rest(span, seen, min(_POINTS_MAX, _POINTS_PER_LANE * idle, self._points_left))
             if len(left) == 1:
                 return ()
             self._points_left -= len(left) - 1
