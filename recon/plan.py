@@ -30,6 +30,8 @@ from recon.errors import StateError
 from recon.model import KeyRange, Notice, Shard
 from recon.ports import StateStore
 
+#: AWS's price of one LIST request (https://aws.amazon.com/s3/pricing/, us-east-1).
+USD_PER_LIST = 0.005 / 1000
 #: Keys between two boundaries, for cutting the next cycle: one page of a listing, unless the lake is huge.
 KEYS_APART = 1000
 
@@ -88,6 +90,7 @@ class Options:
     gaps_file: str | None = None
     dry_run_kept: bool = True
     dry_run_plans_tasks: bool = True
+    list_usd: float = USD_PER_LIST
 
 
 @dataclass(frozen=True, slots=True)

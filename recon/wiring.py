@@ -176,6 +176,7 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
         gaps_file=_gaps_file(chosen) if chosen.task_queue.mode != "redis" else None,
         dry_run_kept=chosen.dry_run.save_results,
         dry_run_plans_tasks=not chosen.dry_run.skip_task_generation,
+        list_usd=chosen.s3.prices.list_per_1000 / 1000,
     )
 
 

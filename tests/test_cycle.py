@@ -213,9 +213,16 @@ def test_a_backend_that_lists_out_of_order_is_listed_by_whole_prefixes_from_then
 
 
 def test_a_sample_leaves_the_rest_unknown_and_says_so(place):
+    # This lake is small: look for a place to cut every 20 keys.
+    place.ports.state.put(
+        "hints.json", json.dumps({"lake": LAKE, "ordered": True, "apart": 20, "boundaries": []}).encode()
+    )
     place.cycle(dry_run=True)
     report = place.cycle(sample_rate=0.3)
     assert report["observed"]["source"] == "sample"
+    shards = report["observed"]["estimate"]["shards"]
+    assert 2 <= shards["sampled"] == report["observed"]["shards"]["planned"] < shards["in_scope"]
+    assert any(line.startswith("sampled: ") and "A full listing takes" in line for line in report["warnings"])
     assert report["verdicts"]["unknown"] > 0
     assert sum(report["verdicts"].values()) == len(BOX) + len(ODDS)
     assert place.queued() <= GONE
