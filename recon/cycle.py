@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from recon import plan as plans
 from recon import sketch_file
+from recon.catalog_copies import count_complete_cycle
 from recon.comparison import Comparison, compared
 from recon.core.catalog import Catalog
 from recon.core.gaps_document import gaps_document
@@ -147,6 +148,8 @@ def record(
     Hints.learn(ports.state, judged, found.sketch)
     if not options.dry_run:
         found.memory.save(ports.state)
+        if found.complete:
+            count_complete_cycle(ports.state, cycle_id)
         found = replace(found, warnings=(*found.warnings, *_gaps_file_written(ports, options)))
     document = report_document(judged, found, counts, ports.clock(), timings_s)
     ports.state.put(f"cycles/{cycle_id}/report.json", json.dumps(document).encode())

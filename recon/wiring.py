@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -23,7 +24,9 @@ from recon.adapters.s3 import S3Lister
 from recon.adapters.sample_lake import ensure_sample_lake
 from recon.adapters.state_queue import StateTaskQueue
 from recon.adapters.state_store import FileStateStore, S3StateStore
+from recon.catalog_copies import choice
 from recon.core.binding import Catalog
+from recon.core.brake import BrakeLimits
 from recon.core.description import described_domain
 from recon.core.inventory import Inventory
 from recon.core.limits import QueueLimits
@@ -139,11 +142,33 @@ def state_folder(chosen: Settings) -> Path:
 
 def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement:
     """Read the inventory and its catalogs, and freeze the plan of one cycle."""
-    chosen = wired.settings
+    chosen, ports = wired.settings, wired.ports
     inventory = load_inventory(chosen.inventory, chosen.source_overrides)
-    catalogs, notices = _read_catalogs(inventory, chosen.inventory.parent, wired.ports.lister.read)
+    limits = BrakeLimits(
+        chosen.brake.enabled,
+        chosen.brake.min_keys,
+        chosen.brake.fraction,
+        timedelta(seconds=chosen.brake.auto_release_after_s),
+    )
+    choices = [
+        choice(
+            ports.state,
+            spec,
+            partial(load_catalog, spec, chosen.inventory.parent, ports.lister.read),
+            limits,
+            (cycle_id, ports.clock()),
+        )
+        for spec in inventory.catalogs
+    ]
+    notices = [item.notice for item in choices if item.notice is not None]
     inventory = replace(inventory, notices=(*inventory.notices, *chosen.notices, *notices))
-    return cycle.plan(wired.ports, cycle_id, inventory, catalogs, options(chosen, flags))
+    catalogs = {item.spec.name: item.catalog for item in choices if item.catalog is not None}
+    judged = cycle.plan(ports, cycle_id, inventory, catalogs, options(chosen, flags))
+    if not judged.plan.options.dry_run:
+        # Only now: a catalog that no plan could be made of is no good copy.
+        for item in choices:
+            item.remember(ports.state)
+    return judged
 
 
 def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
