@@ -22,6 +22,8 @@ Clock = Callable[[], datetime]
 
 #: Rows gathered before they are classified: enough to make a batch cheap, few enough to bound memory.
 _BATCH_ROWS = 16_384
+#: Rows of one range that wait at most: many ranges are listed at once.
+_STRETCH_ROWS = 4_096
 #: Rows between two marks of a page: fine enough that the next cycle's ranges fill a page each.
 _MARK_ROWS = 125
 #: Boundaries kept per shard for the next cycle's ranges.
@@ -146,7 +148,7 @@ def _list(
                 if left:
                     return left
                 seen = seen[-1:]
-            if stretch.rows >= _BATCH_ROWS:
+            if stretch.rows >= _STRETCH_ROWS:
                 gathering.take(stretch)
                 stretch = _Stretch()
     except LakeError as error:

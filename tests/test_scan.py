@@ -83,6 +83,17 @@ def test_whatever_the_names_and_ranges_the_sketch_is_the_brute_force_one(server,
     assert set().union(*(present(sketch) for sketch in seen)) == {n for n in declared.tolist() if n >= 0}
 
 
+@pytest.mark.parametrize("fault", ["slow_down", "internal", "truncate"])
+def test_a_range_that_is_cut_amid_faults_is_still_seen_whole(server, fault):
+    server.inject(fault, p=0.2)
+    patient = replace(QUICK, attempts=12)
+    lister = S3Lister("lake", endpoint_url=server.url, region="us-east-1", patience=patient)
+    sketch = scan(lister, judged(WHOLE), WHOLE, lambda: datetime.now(UTC))
+    assert sketch.complete
+    assert present(sketch) == set(range(0, 5000, 2))
+    assert sketch.facts.requests == server.requests["list"] > 150
+
+
 def test_an_unordered_lake_is_never_cut_and_never_late(server):
     server.inject("unordered")
     ticks = itertools.count()
