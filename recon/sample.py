@@ -16,10 +16,11 @@ from recon.core.block import CHUNK, ordinals_of
 from recon.core.domain import Domain
 from recon.core.estimate import CONFIDENCE, Estimate, Sampled, share, total
 from recon.core.selection import selected
-from recon.core.shards import Observed, observed
-from recon.core.sketch import DomainSketch, ShardSketch, Sketch, Tally
+from recon.core.shards import observed
+from recon.core.sketch import ShardSketch, Sketch, Tally
 from recon.core.tiling import Tiling
-from recon.core.verdicts import Verdicts, facts_of, unobserved
+from recon.core.verdicts import Verdicts, unobserved
+from recon.core.waivers import known_absent
 from recon.model import Kind, Verdict
 from recon.plan import Judgement
 
@@ -27,7 +28,6 @@ Numbers = NDArray[np.int64]
 
 #: Keys that one LIST request returns at most (ListObjectsV2).
 _KEYS_PER_REQUEST = 1000
-_EVERYTHING = Observed((b"",), (None,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +224,8 @@ class _Estimator:
     def _due_unseen(self, domain: Domain, found: Verdicts) -> BitMap:
         """Return the unknown ordinals that are due, not known absent, and inside the planned shards."""
         plan = self._judged.plan
-        nothing = DomainSketch(BitMap(), BitMap(), BitMap(), Tally.zero(len(domain.partitions.labels)))
-        facts = facts_of(domain, nothing, _EVERYTHING, plan.inventory.waivers, plan.now)
-        unseen = found[Verdict.UNKNOWN] - facts.not_due - facts.known_absent
+        waived = known_absent(domain, plan.inventory.waivers, plan.now)
+        unseen = found[Verdict.UNKNOWN] - domain.not_due(plan.now) - waived
         if plan.options.select:
             unseen &= selected(domain, plan.options.select)
         return unseen - unobserved(domain, self._planned, unseen)
