@@ -19,6 +19,7 @@ from recon.core.waivers import known_absent
 from recon.memory import Memory
 from recon.model import Kind, Verdict
 from recon.plan import Judgement
+from recon.sample import SampleEstimate, estimated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +38,7 @@ class Comparison:
     warnings: tuple[str, ...]
     complete: bool
     memory: Memory = field(default_factory=Memory)
+    estimate: SampleEstimate | None = None
 
     def undecided(
         self, source: str, data_type: str, keys: Sequence[str], partition: Mapping[str, str]
@@ -101,6 +103,7 @@ def compared(judged: Judgement, sketch: Sketch, memory: Memory) -> Comparison:
         tallied[number] = _counted(judged, domain, seen, seen_ranges)
         rows.extend(counted_rows(domain, tallied[number]))
         gaps.extend(counted_gaps(domain, tallied[number], setting))
+    estimate = estimated(judged, sketch, found)
     return Comparison(
         judged,
         sketch,
@@ -108,9 +111,10 @@ def compared(judged: Judgement, sketch: Sketch, memory: Memory) -> Comparison:
         tallied,
         tuple(rows),
         tuple(gaps),
-        tuple(_warnings(judged, sketch, _unmatched(judged, sketch, sketches, seen_ranges))),
+        tuple(_warnings(judged, sketch, _unmatched(judged, sketch, sketches, seen_ranges), estimate)),
         complete=len(complete) == len(judged.planned),
         memory=memory,
+        estimate=estimate,
     )
 
 
@@ -132,7 +136,9 @@ def _counted(judged: Judgement, domain: Domain, seen: DomainSketch, seen_ranges:
     return counted(domain, seen.tally, unseen, domain.not_due(judged.plan.now), absent)
 
 
-def _warnings(judged: Judgement, sketch: Sketch, unmatched: Sequence[str]) -> list[str]:
+def _warnings(
+    judged: Judgement, sketch: Sketch, unmatched: Sequence[str], estimate: SampleEstimate | None
+) -> list[str]:
     lines = [
         f"{notice.where}: {notice.message}" if notice.where else notice.message for notice in judged.told
     ]
@@ -141,10 +147,12 @@ def _warnings(judged: Judgement, sketch: Sketch, unmatched: Sequence[str]) -> li
     absent = len(judged.scanned) - len(sketch.shards)
     if absent:
         lines.append(f"{absent} shards never reported; their keys are unknown")
-    left_out = len(judged.planned) - len(judged.scanned)
-    if left_out:
+    if estimate is not None:
+        lines.append(estimate.warning())
+    elif judged.plan.options.sample_rate is not None:
         lines.append(
-            f"sampled: {left_out} of {len(judged.planned)} shards were not listed; their keys are unknown"
+            f"s3.sample_rate {judged.plan.options.sample_rate}: nothing is known yet to cut the lake by, so "
+            "all of it was listed; the next cycle samples"
         )
     lines.extend(f"{bound.dataset.name} is skipped: {bound.skipped}" for bound in judged.skipped)
     chosen = judged.plan.options.select

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from recon import plan as plans
 from recon import sketch_file
+from recon.catalog_copies import count_complete_cycle
 from recon.comparison import Comparison, compared
 from recon.core.catalog import Catalog
 from recon.core.gaps_document import gaps_document
@@ -28,7 +29,7 @@ from recon.plan import Judgement, Options, Plan
 from recon.ports import Lister, Outputs, StateStore, TaskQueue
 from recon.report import report_document
 from recon.scan import Clock, scan
-from recon.sharding import planned_shards
+from recon.sharding import sharding
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,15 @@ def plan(
     if not options.dry_run:
         ports.queue.claim_lake()
     hints = Hints.load(ports.state, options.lake)
-    shards = planned_shards(ports.lister, judged, hints)
-    frozen = replace(draft, shards=shards, ordered=hints.ordered, notices=(*draft.notices, *judged.notices))
+    cut = sharding(ports.lister, judged, hints)
+    frozen = replace(
+        draft,
+        shards=cut.shards,
+        ordered=cut.ordered,
+        apart=hints.apart,
+        requests=cut.requests,
+        notices=(*draft.notices, *judged.notices, *cut.notices),
+    )
     plans.save(ports.state, frozen, catalogs)
     return replace(judged, plan=frozen)
 
@@ -137,9 +145,11 @@ def record(
     """Remember what the next cycle needs, then write the cycle's report and make it the latest one."""
     options = judged.plan.options
     cycle_id = judged.plan.cycle_id
-    Hints.learn(ports.state, options.lake, found.sketch, judged.scanned)
+    Hints.learn(ports.state, judged, found.sketch)
     if not options.dry_run:
         found.memory.save(ports.state)
+        if found.complete:
+            count_complete_cycle(ports.state, cycle_id)
         found = replace(found, warnings=(*found.warnings, *_gaps_file_written(ports, options)))
     document = report_document(judged, found, counts, ports.clock(), timings_s)
     ports.state.put(f"cycles/{cycle_id}/report.json", json.dumps(document).encode())

@@ -23,7 +23,12 @@ class ConfigError(ReconError):
 
 
 class LakeError(ReconError):
-    """Raised when the lake could not be looked at. It proves nothing about any key."""
+    """Raised when the lake could not be looked at. It proves nothing about any key.
+
+    ``requests`` is what the look has cost since its last good answer (retries included).
+    """
+
+    requests: int = 0
 
 
 class LakeUnreachableError(LakeError):

@@ -6,12 +6,16 @@ State names: ``hints.json`` and ``memory.json``. Losing them costs speed, or a l
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import polars as pl
+
+from recon.core.marks import thinned
+from recon.core.shards import observed
 from recon.core.sketch import Sketch
-from recon.model import Shard
+from recon.plan import KEYS_APART, Judgement
 from recon.ports import StateStore
 
 _HINTS_MAX = 8_192
@@ -19,10 +23,14 @@ _HINTS_MAX = 8_192
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """Page boundaries of the last cycle over ``lake``, and whether its backend's order can be trusted."""
+    """What earlier cycles over a lake saw: keys about ``apart`` keys from each other, all over it.
+
+    ``ordered`` is False for a backend whose order cannot be trusted.
+    """
 
     boundaries: tuple[bytes, ...] = ()
     ordered: bool = True
+    apart: int = KEYS_APART
 
     @staticmethod
     def load(state: StateStore, lake: str) -> Hints:
@@ -32,28 +40,37 @@ class Hints:
             if document.get("lake") != lake:
                 return Hints()
             keys = tuple(bytes.fromhex(key) for key in document["boundaries"])
-            return Hints(keys, bool(document["ordered"]))
+            return Hints(keys, bool(document["ordered"]), int(document["apart"]))
         except (ValueError, KeyError, TypeError):
             return Hints()
 
     @staticmethod
-    def learn(state: StateStore, lake: str, sketch: Sketch, scanned: Sequence[Shard]) -> None:
-        """Remember the boundaries this cycle saw; outside the shards it saw whole, the older ones stay."""
-        before = Hints.load(state, lake)
-        seen: set[bytes] = set()
-        for result in sketch.shards.values():
-            seen.update(result.facts.boundaries)
-        if not all(sketch.complete(shard.id) for shard in scanned):
-            seen.update(before.boundaries)
+    def learn(state: StateStore, judged: Judgement, sketch: Sketch) -> None:
+        """Remember the boundaries this cycle saw; where it did not look to the end, the older ones stay."""
+        plan = judged.plan
+        before = Hints.load(state, plan.options.lake)
+        complete = [shard for shard in judged.planned if sketch.complete(shard.id)]
+        found = {key for result in sketch.shards.values() for key in result.facts.boundaries}
+        partly = len(complete) < len(judged.planned) or bool(plan.options.select)
+        if partly:
+            seen = observed(span for shard in complete for span in shard.ranges)
+            older = pl.Series(before.boundaries, dtype=pl.Binary)
+            found.update(older.filter(~pl.Series(seen.mask(older), dtype=pl.Boolean)).to_list())
         disorderly = any(result.facts.out_of_order for result in sketch.shards.values())
-        keys = sorted(seen)
-        step = max(1, -(-len(keys) // _HINTS_MAX))
         document = {
-            "lake": lake,
-            "ordered": before.ordered and not disorderly,
-            "boundaries": [key.hex() for key in keys[::step]],
+            "lake": plan.options.lake,
+            "ordered": plan.ordered and not disorderly,
+            "apart": _apart(plan.apart, len(found), partly=partly),
+            "boundaries": [key.hex() for key in thinned(sorted(found), _HINTS_MAX)],
         }
         state.put("hints.json", json.dumps(document).encode())
+
+
+def _apart(before: int, found: int, *, partly: bool) -> int:
+    """Return how far apart the next cycle's boundaries are: one distance, so that they weigh the same."""
+    if found > _HINTS_MAX:
+        return before * -(-found // _HINTS_MAX)
+    return before if partly or found > _HINTS_MAX // 4 else max(KEYS_APART, before // 2)
 
 
 @dataclass(slots=True)

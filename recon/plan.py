@@ -31,6 +31,11 @@ from recon.errors import StateError
 from recon.model import KeyRange, Notice, Shard
 from recon.ports import StateStore
 
+#: AWS's price of one LIST request (https://aws.amazon.com/s3/pricing/, us-east-1).
+USD_PER_LIST = 0.005 / 1000
+#: Keys between two boundaries, for cutting the next cycle: one page of a listing, unless the lake is huge.
+KEYS_APART = 1000
+
 #: Raw key bytes travel through JSON as hexadecimal digits.
 Key = Annotated[
     bytes,
@@ -50,11 +55,15 @@ class PlannedRange:
 
 @dataclass(frozen=True, slots=True)
 class PlannedShard:
-    """A ``Shard`` as the plan stores it; ``scan`` is False for a shard that a sample leaves out."""
+    """A ``Shard`` as the plan stores it; ``scan`` is False for a shard that a sample leaves out.
+
+    ``weight`` is its size as far as the hints tell, in any unit.
+    """
 
     id: str
     ranges: tuple[PlannedRange, ...]
     scan: bool = True
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +91,15 @@ class Options:
     gaps_file: str | None = None
     dry_run_kept: bool = True
     dry_run_plans_tasks: bool = True
+    list_usd: float = USD_PER_LIST
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One cycle's frozen plan. ``ordered`` is False for a backend whose order cannot be trusted."""
+    """One cycle's frozen plan. ``ordered`` is False for a backend whose order cannot be trusted.
+
+    ``apart`` is the distance of the boundaries it looks for, in keys; ``requests`` is what planning cost.
+    """
 
     cycle_id: str
     started_at: datetime
@@ -95,6 +108,8 @@ class Plan:
     shards: tuple[PlannedShard, ...]
     catalogs: tuple[str, ...] = ()
     ordered: bool = True
+    apart: int = KEYS_APART
+    requests: int = 0
     notices: tuple[Notice, ...] = ()
 
     @property

@@ -23,10 +23,14 @@ LISTING_SCHEMA: pa.Schema = pa.schema(_FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of the lake: a batch (``LISTING_SCHEMA``) and the requests it took (retries included)."""
+    """One answer of the lake: a batch (``LISTING_SCHEMA``) and the requests it took (retries included).
+
+    ``more`` tells that the next page costs a wait: a range that goes on may be worth cutting.
+    """
 
     batch: pa.RecordBatch
     requests: int
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,20 @@ class Folders:
     requests: int
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Whether a range of the lake may begin anywhere; ``detail`` says what speaks against it."""
+
+    may_split: bool
+    requests: int
+    detail: str = ""
+
+
 class Lister(Protocol):
     """Looks at the lake.
 
-    - A range that ends without an error was seen whole; any doubt raises a ``LakeError``.
+    - A range that ends without an error was seen whole; any doubt raises a ``LakeError``, which carries the
+      requests that no page has told.
     - Keys ascend strictly in byte order within a range and lie inside it (unless ``ordered`` is False).
     - Keys are byte-exact. Safe to call from many threads at once.
     """
@@ -51,7 +65,11 @@ class Lister(Protocol):
         ...
 
     def folders(self, prefix: bytes) -> Folders:
-        """Return one delimiter level below ``prefix``."""
+        """Return the first few pages of one delimiter level below ``prefix``: enough to cut at."""
+        ...
+
+    def order(self, prefix: bytes) -> Order:
+        """Return whether keys below ``prefix`` come in byte order, from wherever a listing is to begin."""
         ...
 
     def read(self, key: bytes) -> bytes:

@@ -12,9 +12,6 @@ from recon.comparison import Comparison
 from recon.model import Kind, Priority, PublishCounts, Verdict
 from recon.plan import Judgement
 
-#: AWS list prices, USD per request (https://aws.amazon.com/s3/pricing/, us-east-1).
-USD_PER_LIST = 0.005 / 1000
-
 
 def report_document(
     judged: Judgement,
@@ -59,23 +56,24 @@ def report_document(
 
 def _observed(judged: Judgement, found: Comparison) -> dict[str, Any]:
     facts = [result.facts for result in found.sketch.shards.values()]
-    requests = sum(item.requests for item in facts)
+    requests = judged.plan.requests + sum(item.requests for item in facts)
     complete = sum(found.sketch.complete(shard.id) for shard in judged.scanned)
     sample = len(judged.scanned) < len(judged.planned)
     on_s3 = judged.plan.options.lake.startswith("s3://")
-    return {
+    document = {
         "source": "sample" if sample else "listing",
         "as_of": _iso(judged.plan.started_at),
         "objects": sum(item.objects for item in facts),
         "bytes": sum(item.size_bytes for item in facts),
         "requests": requests,
-        "estimated_cost_usd": round(requests * USD_PER_LIST, 6) if on_s3 else 0.0,
+        "estimated_cost_usd": round(requests * judged.plan.options.list_usd, 6) if on_s3 else 0.0,
         "shards": {
             "planned": len(judged.scanned),
             "complete": complete,
             "failed": len(judged.scanned) - complete,
         },
     }
+    return document if found.estimate is None else {**document, "estimate": found.estimate.document()}
 
 
 def _gaps(found: Comparison) -> dict[str, Any]:

@@ -3,30 +3,56 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from recon.core.marks import Mark, boundaries
 from recon.core.sketch import ShardFacts, ShardSketch
 from recon.core.sketcher import Sketcher
 from recon.errors import LakeError, ListingOrderError, ReconError
+from recon.lanes import PAGES_ALONE, Lanes
 from recon.model import KeyRange, Shard
 from recon.plan import Judgement
-from recon.ports import Lister
+from recon.ports import Lister, Page
 
 Clock = Callable[[], datetime]
 
 #: Rows gathered before they are classified: enough to make a batch cheap, few enough to bound memory.
 _BATCH_ROWS = 16_384
-#: Page boundaries kept per shard for the next cycle's ranges.
-_BOUNDARIES_MAX = 4_096
+#: Rows of one range that wait at most: many ranges are listed at once.
+_STRETCH_ROWS = 4_096
+#: Rows between two marks of a page: fine enough that the next cycle's ranges fill a page each.
+_MARK_ROWS = 125
+#: Boundaries kept per shard for the next cycle's ranges.
+_BOUNDARIES_MAX = 8_192
+#: Connections of a cycle's shards together, at least: where shards are few, each has more of them.
+_CONNECTIONS = 32
 
 
 class ShardLateError(ReconError):
-    """Raised when a shard ran past its deadline; the watchdog starts it again."""
+    """Raised when a shard ran past its deadline; what it saw tells the next cycle where to cut it finer."""
+
+
+@dataclass(eq=False)
+class _Stretch:
+    """Pages of one range, ascending, with their marks."""
+
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    rows: int = 0
+    requests: int = 0
+
+    def add(self, page: Page) -> list[bytes]:
+        """Add a page; return its marked keys."""
+        marks = _marks(page.batch)
+        self.batches.append(page.batch)
+        self.marks.extend(marks)
+        self.rows += page.batch.num_rows
+        self.requests += page.requests
+        return [key for key, _ in marks]
 
 
 @dataclass(eq=False)
@@ -38,15 +64,15 @@ class _Gathering:
     waiting: list[pa.RecordBatch] = field(default_factory=list)
     rows: int = 0
     requests: int = 0
-    boundaries: list[bytes] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
 
-    def take(self, batches: list[pa.RecordBatch], requests: int, boundaries: list[bytes]) -> None:
-        """Add the ascending batches of one stretch of a range; classify once enough wait."""
+    def take(self, stretch: _Stretch) -> None:
+        """Add a stretch of a range; classify once enough waits."""
         with self.lock:
-            self.requests += requests
-            self.boundaries.extend(boundaries)
-            self.waiting.extend(batch for batch in batches if batch.num_rows)
-            self.rows += sum(batch.num_rows for batch in batches)
+            self.requests += stretch.requests
+            self.marks.extend(stretch.marks)
+            self.waiting.extend(batch for batch in stretch.batches if batch.num_rows)
+            self.rows += stretch.rows
             if self.rows >= _BATCH_ROWS:
                 self.flush()
 
@@ -66,20 +92,22 @@ def scan(lister: Lister, judged: Judgement, shard: Shard, clock: Clock) -> Shard
         judged.domains, judged.plan.now, judged.ignored, tuple(prefix.encode() for prefix in options.own)
     )
     gathering = _Gathering(sketcher)
+    lanes = Lanes(max(options.connections, _CONNECTIONS // max(1, len(judged.scanned))))
     failures: list[ReconError] = []
 
-    def look(span: KeyRange) -> None:
-        if failures:
-            return
+    def look(span: KeyRange) -> tuple[KeyRange, ...]:
         try:
-            _list(lister, span, gathering, ordered=judged.plan.ordered, late=late)
+            return () if failures else _list(lister, span, gathering, lanes, late if ordered else None)
         except (LakeError, ShardLateError) as error:
             failures.append(error)
+            return ()
 
     def late() -> bool:
         return (clock() - started_at).total_seconds() > options.shard_deadline_s
 
-    _side_by_side(look, shard.ranges, options.connections)
+    # A prefix that may not be cut is listed to its end: it would be no quicker in the next cycle.
+    ordered = judged.plan.ordered
+    lanes.run(shard.ranges, look)
     with gathering.lock:
         gathering.flush()
     return ShardSketch(
@@ -94,7 +122,7 @@ def scan(lister: Lister, judged: Judgement, shard: Shard, clock: Clock) -> Shard
             unexpected=sketcher.unexpected,
             unexpected_by_prefix=sketcher.unexpected_by_prefix,
             unexpected_sample=tuple(sketcher.unexpected_sample),
-            boundaries=_thinned(sorted(gathering.boundaries), _BOUNDARIES_MAX),
+            boundaries=boundaries(gathering.marks, judged.plan.apart, _BOUNDARIES_MAX),
             out_of_order=any(isinstance(error, ListingOrderError) for error in failures),
         ),
         sketcher.domains(),
@@ -102,41 +130,45 @@ def scan(lister: Lister, judged: Judgement, shard: Shard, clock: Clock) -> Shard
 
 
 def _list(
-    lister: Lister, span: KeyRange, gathering: _Gathering, *, ordered: bool, late: Callable[[], bool]
-) -> None:
-    batches: list[pa.RecordBatch] = []
-    boundaries: list[bytes] = []
-    rows = requests = 0
-    for page in lister.pages(span, ordered=ordered):
-        requests += page.requests
-        batches.append(page.batch)
-        rows += page.batch.num_rows
-        if page.batch.num_rows:
-            boundaries.append(page.batch.column("key")[-1].as_py() or b"")
-        if late():
-            raise ShardLateError(
-                f"listing {span.prefix.decode(errors='replace')!r} ran past the shard's deadline; what it "
-                "did not see is unknown. The next cycle cuts it finer.",
-            )
-        if rows >= _BATCH_ROWS:
-            gathering.take(batches, requests, boundaries)
-            batches, boundaries, rows, requests = [], [], 0, 0
-    gathering.take(batches, requests, boundaries)
+    lister: Lister, span: KeyRange, gathering: _Gathering, lanes: Lanes, late: Callable[[], bool] | None
+) -> tuple[KeyRange, ...]:
+    """List a range; return what is left of it, cut, where it turned out long. What was seen counts anyway."""
+    stretch = _Stretch()
+    seen: list[bytes] = []
+    try:
+        for number, page in enumerate(lister.pages(span, ordered=late is not None), start=1):
+            seen += stretch.add(page)
+            if page.more and late is not None and late():
+                raise ShardLateError(
+                    f"listing {span.prefix.decode(errors='replace')!r} ran past the shard's deadline; what "
+                    "it did not see is unknown. The next cycle cuts it finer.",
+                )
+            if page.more and seen and number % PAGES_ALONE == 0:
+                left = lanes.cut(span, seen)
+                if left:
+                    return left
+                seen = seen[-1:]
+            if stretch.rows >= _STRETCH_ROWS:
+                gathering.take(stretch)
+                stretch = _Stretch()
+    except LakeError as error:
+        stretch.requests += error.requests
+        raise
+    finally:
+        gathering.take(stretch)
+    return ()
 
 
-def _side_by_side(look: Callable[[KeyRange], None], spans: Sequence[KeyRange], connections: int) -> None:
-    if len(spans) == 1 or connections == 1:
-        for span in spans:
-            look(span)
-        return
-    with ThreadPoolExecutor(max_workers=min(connections, len(spans)), thread_name_prefix="list") as pool:
-        for done in [pool.submit(look, span) for span in spans]:
-            done.result()
-
-
-def _thinned(keys: Sequence[bytes], most: int) -> tuple[bytes, ...]:
-    step = -(-len(keys) // most) if keys else 1
-    return tuple(keys[step - 1 :: step])
+def _marks(batch: pa.RecordBatch) -> list[Mark]:
+    """Return a mark at every so many rows, and at the last one."""
+    if not batch.num_rows:
+        return []
+    last = batch.num_rows - 1
+    rows = [*range(_MARK_ROWS - 1, last, _MARK_ROWS), last]
+    keys = batch.column("key").take(pa.array(rows, pa.int32()))
+    return [
+        (key.as_py() or b"", row - before) for key, row, before in zip(keys, rows, [-1, *rows], strict=False)
+    ]
 
 
 def _iso(moment: datetime) -> str:

@@ -4,62 +4,107 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from recon.core.selection import selected, selected_prefixes
-from recon.core.shards import RANGES_PER_SHARD, cover, sampled, shards, split_points
+from recon.core.shards import RANGES_PER_SHARD, cover, hints_inside, sampled, shards, split_points
 from recon.errors import LakeError, LakeUnreachableError
 from recon.memory import Hints
+from recon.model import Notice, Shard
 from recon.plan import Judgement, PlannedRange, PlannedShard
-from recon.ports import Folders, Lister
+from recon.ports import Folders, Lister, Order
 
 #: A cold start looks for this many folders to cut at, with at most this many requests.
 _FOLDERS_WANTED = 128
 _REQUESTS_MAX = 128
 _CONNECTIONS = 16
+#: Prefixes that are asked for the lake's order where its root may not be listed.
+_ASKED_MAX = 4
 
 
-def planned_shards(lister: Lister, judged: Judgement, hints: Hints) -> tuple[PlannedShard, ...]:
+@dataclass(frozen=True, slots=True)
+class Sharding:
+    """The shards of one cycle, whether the backend's order is trusted, and the requests planning took."""
+
+    shards: tuple[PlannedShard, ...]
+    ordered: bool
+    requests: int = 0
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Where the key space may be cut."""
+
+    keys: Sequence[bytes]
+    order: Order
+    requests: int = 0
+
+
+def sharding(lister: Lister, judged: Judgement, hints: Hints) -> Sharding:
     """Return shards that tile everything the plan must look at.
 
-    Cut points are the last cycle's page boundaries; at a cold start, folders found breadth-first. A backend
-    whose order cannot be trusted is listed by whole prefixes.
+    Cut points are the boundaries of earlier cycles; at a cold start, folders found breadth-first, once the
+    lake has shown that a range may begin anywhere. A backend whose order cannot be trusted is listed by
+    whole prefixes. A sample is drawn from shards as small as the points allow, so that it holds many.
     """
     options = judged.plan.options
     wanted: list[bytes] = []
     for domain in judged.domains:
         wanted.extend(selected_prefixes(domain, selected(domain, options.select)))
     prefixes = cover(wanted, [prefix.encode() for prefix in options.scope])
-    points: Sequence[bytes] = ()
-    if hints.ordered:
-        points = hints.boundaries or split_points(_folders(lister, prefixes), _FOLDERS_WANTED)
-    target = max(1, min(options.shards, -(-max(len(points), len(prefixes)) // RANGES_PER_SHARD)))
-    whole = shards(prefixes, points, target=target)
+    points = _points(lister, prefixes, hints)
+    rate = options.sample_rate
+    ranges = len(points.keys) + len(prefixes)
+    if rate is None:
+        target = min(options.shards, -(-max(len(points.keys), len(prefixes)) // RANGES_PER_SHARD))
+    else:
+        target = min(int(options.shards / rate), ranges)
+    target = max(1, target)
+    each = RANGES_PER_SHARD if rate is None else -(-ranges // target)
+    whole = shards(prefixes, points.keys, target=target, ranges_per_shard=each)
     seed = int.from_bytes(blake2b(judged.plan.cycle_id.encode(), digest_size=8).digest(), "big")
-    chosen = {shard.id for shard in sampled(whole, options.sample_rate, seed)}
-    return tuple(
-        PlannedShard(
-            shard.id,
-            tuple(PlannedRange(span.prefix, span.start_after, span.end) for span in shard.ranges),
-            shard.id in chosen,
-        )
-        for shard in whole
+    chosen = {shard.id for shard in sampled(whole, rate, seed)}
+    order = points.order
+    return Sharding(
+        tuple(_planned(shard, points.keys, scan=shard.id in chosen) for shard in whole),
+        order.may_split,
+        points.requests,
+        () if order.may_split else (Notice(_CANNOT_SPLIT.format(order.detail)),),
     )
 
 
-def _folders(lister: Lister, prefixes: Sequence[bytes]) -> list[bytes]:
+_CANNOT_SPLIT = (
+    "the lake is listed by whole prefixes, one page after the other: {}. Nothing is lost by it but time."
+)
+
+
+def _points(lister: Lister, prefixes: Sequence[bytes], hints: Hints) -> _Points:
+    if not hints.ordered:
+        return _Points((), Order(may_split=False, requests=0, detail="an earlier listing came out of order"))
+    if hints.boundaries or not prefixes:
+        return _Points(hints.boundaries, Order(may_split=True, requests=0))
+    with ThreadPoolExecutor(max_workers=_CONNECTIONS, thread_name_prefix="folders") as pool:
+        asked = pool.submit(_order, lister, (b"", *prefixes[:_ASKED_MAX]))
+        found = _folders(lister, prefixes, pool)
+        order = asked.result()
+    keys = split_points(found.prefixes, _FOLDERS_WANTED) if order.may_split else ()
+    return _Points(keys, order, found.requests + order.requests)
+
+
+def _folders(lister: Lister, prefixes: Sequence[bytes], pool: ThreadPoolExecutor) -> Folders:
     """Return folder prefixes, level by level, until there are enough to cut at."""
     found: list[bytes] = []
     level = list(prefixes)
     requests = 0
-    with ThreadPoolExecutor(max_workers=_CONNECTIONS, thread_name_prefix="folders") as pool:
-        while level and len(found) < _FOLDERS_WANTED and requests < _REQUESTS_MAX:
-            asked = level[: _REQUESTS_MAX - requests]
-            answers = list(pool.map(lambda prefix: _look(lister, prefix), asked))
-            requests += sum(answer.requests for answer in answers)
-            level = [child for answer in answers for child in answer.prefixes]
-            found.extend(level)
-    return found
+    while level and len(found) < _FOLDERS_WANTED and requests < _REQUESTS_MAX:
+        asked = level[: _REQUESTS_MAX - requests]
+        answers = list(pool.map(lambda prefix: _look(lister, prefix), asked))
+        requests += sum(answer.requests for answer in answers)
+        level = [child for answer in answers for child in answer.prefixes]
+        found.extend(level)
+    return Folders(tuple(found), 0, requests)
 
 
 def _look(lister: Lister, prefix: bytes) -> Folders:
@@ -68,5 +113,27 @@ def _look(lister: Lister, prefix: bytes) -> Folders:
         return lister.folders(prefix)
     except LakeUnreachableError:
         raise
-    except LakeError:
-        return Folders((), 0, 1)
+    except LakeError as error:
+        return Folders((), 0, error.requests)
+
+
+def _order(lister: Lister, places: Sequence[bytes]) -> Order:
+    """Return what the first of ``places`` that can be listed shows; if none can, the shards will say why."""
+    requests = 0
+    for place in places:
+        try:
+            order = lister.order(place)
+        except LakeUnreachableError:
+            raise
+        except LakeError as error:
+            requests += error.requests
+        else:
+            return replace(order, requests=order.requests + requests)
+    return Order(may_split=True, requests=requests)
+
+
+def _planned(shard: Shard, points: Sequence[bytes], *, scan: bool) -> PlannedShard:
+    spans = tuple(PlannedRange(span.prefix, span.start_after, span.end) for span in shard.ranges)
+    # Between two points lies one distance; beside a prefix's open end, half of one on average.
+    weight = sum(2 * hints_inside(span, points) + (span.end is None) for span in shard.ranges)
+    return PlannedShard(shard.id, spans, scan, weight)

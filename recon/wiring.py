@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from recon.adapters.progress_board import RedisProgressBoard
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import RedisTaskQueue
 from recon.adapters.state_queue import StateTaskQueue
+from recon.catalog_copies import choice
 from recon.core.binding import Catalog
+from recon.core.brake import BrakeLimits
 from recon.core.description import described_domain
 from recon.core.inventory import Inventory
 from recon.core.limits import QueueLimits
@@ -98,12 +102,34 @@ def counted(ports: Ports, tell: Callable[[int, int], None]) -> Ports:
 
 def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement:
     """Read the inventory and its catalogs, and freeze the plan of one cycle."""
-    chosen = wired.settings
+    chosen, ports = wired.settings, wired.ports
     make_sample(chosen)
     inventory = load_inventory(chosen.inventory, chosen.source_overrides)
-    catalogs, notices = _read_catalogs(inventory, chosen.inventory.parent, wired.ports.lister.read)
+    limits = BrakeLimits(
+        chosen.brake.enabled,
+        chosen.brake.min_keys,
+        chosen.brake.fraction,
+        timedelta(seconds=chosen.brake.auto_release_after_s),
+    )
+    choices = [
+        choice(
+            ports.state,
+            spec,
+            partial(load_catalog, spec, chosen.inventory.parent, ports.lister.read),
+            limits,
+            (cycle_id, ports.clock()),
+        )
+        for spec in inventory.catalogs
+    ]
+    notices = [item.notice for item in choices if item.notice is not None]
     inventory = replace(inventory, notices=(*inventory.notices, *chosen.notices, *notices))
-    return cycle.plan(wired.ports, cycle_id, inventory, catalogs, options(chosen, flags))
+    catalogs = {item.spec.name: item.catalog for item in choices if item.catalog is not None}
+    judged = cycle.plan(ports, cycle_id, inventory, catalogs, options(chosen, flags))
+    if not judged.plan.options.dry_run:
+        # Only now: a catalog that no plan could be made of is no good copy.
+        for item in choices:
+            item.remember(ports.state)
+    return judged
 
 
 def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
@@ -120,7 +146,8 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
         connections=max(chosen.s3.parallel_workers, 4),
         shards=SHARDS_MAX,
         visibility_s=chosen.queues.visibility_s,
-        shard_deadline_s=SHARD_DEADLINE_S,
+        # A late shard says so before it is sent out again.
+        shard_deadline_s=0.8 * SHARD_DEADLINE_S,
         max_expected_keys=chosen.max_expected_keys,
         policy=Policy(
             critical_threshold_s=gaps.critical_threshold_days * 86400.0,
@@ -135,6 +162,7 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
         gaps_file=_gaps_file(chosen) if chosen.task_queue.mode != "redis" else None,
         dry_run_kept=chosen.dry_run.save_results,
         dry_run_plans_tasks=not chosen.dry_run.skip_task_generation,
+        list_usd=chosen.s3.prices.list_per_1000 / 1000,
     )
 
 

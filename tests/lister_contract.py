@@ -147,6 +147,10 @@ class ListerContract:
         found = lake.folders(prefix)
         assert (found.prefixes, found.keys) == (children, keys)
 
+    def test_a_lake_in_order_may_be_cut_anywhere(self, lake: Lister):
+        assert lake.order(b"").may_split
+        assert lake.order(b"events/").may_split
+
     def test_an_object_reads_as_it_was_written(self, lister_of: ListerOf):
         body = bytes(range(256)) * 100
         lister = lister_of({b"catalogs/games +%.csv": body})

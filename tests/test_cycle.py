@@ -6,12 +6,12 @@ import itertools
 import json
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from declared import dataset, inventory
 from redis_servers import binary_of, running
-from s3_server import S3Server, use_credentials
+from s3_server import Objects, S3Server, use_credentials
 
 from recon import cycle
 from recon.adapters.ledger import RedisLedger
@@ -168,7 +168,42 @@ def test_storms_of_503_are_waited_out(place):
     assert place.queued() <= GONE
 
 
+@pytest.mark.parametrize("fault", ["unordered", "ignore_start_after", "folder_order"])
+def test_a_backend_that_shows_its_disorder_at_once_is_seen_rightly_from_the_first_cycle(place, fault):
+    place.server.inject(fault)
+    first = place.cycle()
+    assert first["verdicts"]["missing"] == len(GONE)
+    assert place.queued() == GONE
+    assert any("whole prefixes" in line for line in first["warnings"])
+
+
+@pytest.mark.parametrize("fault", ["", "slow_down", "expired", "no_token"])
+def test_every_request_is_counted_whatever_came_of_it(place, fault):
+    for _ in range(2):
+        spent = place.server.requests["list"]
+        report = place.cycle(dry_run=True)
+        assert report["observed"]["requests"] == place.server.requests["list"] - spent
+        if fault:
+            place.server.inject(fault, p=0.3)
+
+
+def test_a_flat_prefix_too_long_for_its_deadline_is_seen_whole_within_a_few_cycles(place):
+    place.server.objects = Objects.of(b"odds/%06d.csv" % number for number in range(150_000))
+    place.server.max_keys = 1000
+    # Every look at the clock takes a second: a shard has time for 60 pages of the 150.
+    seconds, begun = itertools.count(), datetime.now(UTC)
+    place.ports = replace(place.ports, clock=lambda: begun + timedelta(seconds=next(seconds)))
+    reports = [place.cycle(dry_run=True, shard_deadline_s=60.0) for _ in range(5)]
+    failed = [report["observed"]["shards"]["failed"] for report in reports]
+    assert failed[0] == 1
+    assert reports[0]["verdicts"]["missing"] == 0
+    assert failed[-1] == 0
+    assert reports[-1]["observed"]["objects"] == 150_000
+    assert reports[-1]["observed"]["requests"] < 1.2 * 150 + 10
+
+
 def test_a_backend_that_lists_out_of_order_is_listed_by_whole_prefixes_from_then_on(place):
+    place.cycle(dry_run=True)
     place.server.inject("unordered")
     first = place.cycle()
     assert first["verdicts"]["missing"] == 0
@@ -178,9 +213,16 @@ def test_a_backend_that_lists_out_of_order_is_listed_by_whole_prefixes_from_then
 
 
 def test_a_sample_leaves_the_rest_unknown_and_says_so(place):
+    # This lake is small: look for a place to cut every 20 keys.
+    place.ports.state.put(
+        "hints.json", json.dumps({"lake": LAKE, "ordered": True, "apart": 20, "boundaries": []}).encode()
+    )
     place.cycle(dry_run=True)
     report = place.cycle(sample_rate=0.3)
     assert report["observed"]["source"] == "sample"
+    shards = report["observed"]["estimate"]["shards"]
+    assert 2 <= shards["sampled"] == report["observed"]["shards"]["planned"] < shards["in_scope"]
+    assert any(line.startswith("sampled: ") and "A full listing takes" in line for line in report["warnings"])
     assert report["verdicts"]["unknown"] > 0
     assert sum(report["verdicts"].values()) == len(BOX) + len(ODDS)
     assert place.queued() <= GONE

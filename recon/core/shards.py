@@ -72,12 +72,19 @@ def shards(
     if not spans:
         return ()
     # A range costs one request even where nothing is known of it, and one more for each hint inside.
-    weights = np.array([1 + _hints_inside(span, known) for span in spans], dtype=np.int64)
+    weights = np.array([1 + hints_inside(span, known) for span in spans], dtype=np.int64)
     ends = np.cumsum(weights)
     middles = ends - (weights + 1) // 2
     bins = middles * max(1, target) // ends[-1]
     cuts = [0, *(np.flatnonzero(np.diff(bins)) + 1).tolist(), len(spans)]
     return tuple(_shard(spans[low:high]) for low, high in pairwise(cuts))
+
+
+def hints_inside(span: KeyRange, hints: Sequence[bytes]) -> int:
+    """Return how many of ``hints`` (ascending) lie in a range."""
+    low, high = interval(span)
+    upper = len(hints) if high is None else bisect_left(hints, high)
+    return upper - bisect_left(hints, low)
 
 
 def sampled(whole: Sequence[Shard], rate: float | None, seed: int) -> tuple[Shard, ...]:
@@ -121,7 +128,7 @@ class Observed:
 
     def whole(self, prefix: bytes) -> bool:
         """Return whether every key with ``prefix`` lies where everything was seen."""
-        return self._reaches(prefix, _successor(prefix))
+        return self._reaches(prefix, successor(prefix))
 
     def _reaches(self, low: bytes, high: bytes | None) -> bool:
         index = bisect_right(self.lows, low) - 1
@@ -132,7 +139,7 @@ def observed(ranges: Iterable[KeyRange]) -> Observed:
     """Return the union of ``ranges`` (of completed shards, in any order), neighbours joined."""
     lows: list[bytes] = []
     highs: list[bytes | None] = []
-    for low, high in sorted((_interval(span) for span in ranges), key=lambda pair: pair[0]):
+    for low, high in sorted((interval(span) for span in ranges), key=lambda pair: pair[0]):
         if high is not None and high <= low:
             continue
         if highs and (highs[-1] is None or low <= highs[-1]):
@@ -141,6 +148,23 @@ def observed(ranges: Iterable[KeyRange]) -> Observed:
             lows.append(low)
             highs.append(high)
     return Observed(tuple(lows), tuple(highs))
+
+
+def interval(span: KeyRange) -> tuple[bytes, bytes | None]:
+    """Return a range as the half-open interval ``[low, high)``; a ``high`` of None is the end of all keys."""
+    low = max(span.prefix, span.start_after + b"\0") if span.start_after else span.prefix
+    ends = [
+        end
+        for end in (successor(span.prefix), None if span.end is None else span.end + b"\0")
+        if end is not None
+    ]
+    return low, min(ends) if ends else None
+
+
+def successor(prefix: bytes) -> bytes | None:
+    """Return the smallest byte string above every key with ``prefix``; None where there is none."""
+    trimmed = prefix.rstrip(b"\xff")
+    return trimmed[:-1] + bytes([trimmed[-1] + 1]) if trimmed else None
 
 
 def _minimal(prefixes: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -158,7 +182,7 @@ def _nested(one: bytes, other: bytes) -> bool:
 
 def _tiles(prefix: bytes, cuts: Sequence[bytes]) -> list[KeyRange]:
     """Return the ranges of one prefix, cut after each of ``cuts`` (ascending) that lies inside it."""
-    high = _successor(prefix)
+    high = successor(prefix)
     first = bisect_right(cuts, prefix)
     last = len(cuts) if high is None else bisect_left(cuts, high)
     inside = cuts[first:last]
@@ -166,12 +190,6 @@ def _tiles(prefix: bytes, cuts: Sequence[bytes]) -> list[KeyRange]:
         KeyRange(prefix, start_after, end)
         for start_after, end in zip([b"", *inside], [*inside, None], strict=True)
     ]
-
-
-def _hints_inside(span: KeyRange, hints: Sequence[bytes]) -> int:
-    low, high = _interval(span)
-    upper = len(hints) if high is None else bisect_left(hints, high)
-    return upper - bisect_left(hints, low)
 
 
 def _shard(spans: Sequence[KeyRange]) -> Shard:
@@ -185,23 +203,6 @@ def _digest(*parts: bytes) -> str:
     for part in parts:
         state.update(len(part).to_bytes(4, "big") + part)
     return state.hexdigest()
-
-
-def _interval(span: KeyRange) -> tuple[bytes, bytes | None]:
-    """Return a range as the half-open interval ``[low, high)``; a ``high`` of None is the end of all keys."""
-    low = max(span.prefix, span.start_after + b"\0") if span.start_after else span.prefix
-    ends = [
-        end
-        for end in (_successor(span.prefix), None if span.end is None else span.end + b"\0")
-        if end is not None
-    ]
-    return low, min(ends) if ends else None
-
-
-def _successor(prefix: bytes) -> bytes | None:
-    """Return the smallest byte string above every key with ``prefix``; None where there is none."""
-    trimmed = prefix.rstrip(b"\xff")
-    return trimmed[:-1] + bytes([trimmed[-1] + 1]) if trimmed else None
 
 
 def _not_above(high: bytes | None, bound: bytes | None) -> bool:

@@ -19,7 +19,7 @@ _LATER: tuple[tuple[tuple[str, ...], str], ...] = (
     (("integration", "dims"), "no DIMS metrics are written"),
     (("notifications",), "no notifications are sent"),
     (("reconciliation_loop", "alert_channels"), "no alerts are sent"),
-    (("brake",), "a sudden loss is not held back"),
+    (("brake",), "of sudden losses, only a catalog's rows are held back"),
     (("scrapers",), "recon runs no scrapers itself; they take their tasks from the queues"),
 )
 _REPORTS = ("s3", "use_aws_inventory")

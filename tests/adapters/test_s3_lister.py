@@ -265,6 +265,43 @@ def test_folders_page_through_many_prefixes(server, lister):
     assert lister.folders(b"events/").prefixes == found.prefixes
 
 
+def test_only_the_first_pages_of_a_level_are_read(server, lister):
+    server.max_keys = 2
+    found = lister.folders(b"events/source=003/")
+    assert (found.keys, found.requests, server.requests["list"]) == (8, 4, 4)
+
+
+def test_a_page_tells_whether_more_follow_in_its_range(server, lister):
+    assert [page.more for page in lister.pages(KeyRange(b"", b"", KEYS[17]))] == [True, True, False]
+    assert [page.more for page in lister.pages(KeyRange(b"", KEYS[50]))] == [True, False]
+
+
+@pytest.mark.parametrize("fault", ["slow_down", "expired", "lie_count", "no_token", "unordered", "truncate"])
+def test_an_error_carries_the_requests_that_no_page_has_told(server, lister, fault):
+    pages = lister.pages(EVERYTHING)
+    told = next(pages).requests + next(pages).requests
+    server.inject(fault)
+    with pytest.raises(LakeError) as caught:
+        next(pages)
+    assert told + caught.value.requests == server.requests["list"]
+
+
+def test_an_error_of_an_unordered_listing_carries_every_request_of_it(server, lister):
+    server.inject("repeat_token")
+    with pytest.raises(LakeError) as caught:
+        keys_of(lister, ordered=False)
+    assert caught.value.requests == server.requests["list"] > 1
+
+
+def test_a_server_that_lists_in_order_may_be_cut_and_one_that_does_not_says_why(server, lister):
+    found = lister.order(b"")
+    assert (found.may_split, found.requests) == (True, server.requests["list"])
+    server.inject("ignore_start_after")
+    found = lister.order(b"events/")
+    assert not found.may_split
+    assert "StartAfter" in found.detail
+
+
 def test_a_missing_object_is_named_and_not_retried(server, lister):
     with pytest.raises(LakeError, match=r"s3://lake/catalogs/none\.csv"):
         lister.read(b"catalogs/none.csv")

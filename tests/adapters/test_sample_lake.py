@@ -37,8 +37,8 @@ def sizes(root: Path) -> dict[str, int]:
 
 def test_it_holds_about_twenty_thousand_small_files_of_three_sources(lake):
     found = sizes(lake)
-    assert 10_000 < len(found) < 30_000
-    assert {"nba_api", "hoopr", "odds"} <= {key.split("/")[0] for key in found}
+    assert 15_000 < len(found) < 25_000
+    assert {"nba_api", "hoopr", "basketball_reference", "_catalogs"} == {key.split("/")[0] for key in found}
     assert max(size for key, size in found.items() if not key.startswith("_catalogs/")) < 1000
 
 
@@ -71,8 +71,32 @@ def test_the_short_partition_of_the_manifest_is_short(lake, manifest):
 
 
 def test_days_of_the_last_week_are_missing_so_that_a_first_run_has_critical_gaps(manifest):
-    week = {f"odds/{NOW - timedelta(days=ago):%Y/%m/%Y-%m-%d}.json" for ago in range(1, 8)}
+    days = (NOW - timedelta(days=ago) for ago in range(1, 8))
+    week = {f"basketball_reference/daily/{day:%Y/%m/%Y-%m-%d}.json" for day in days}
     assert len(week & set(manifest["missing"])) >= 2
+
+
+def test_hours_of_the_last_weekend_are_missing_too(manifest):
+    hours = {f"nba_api/scoreboards/2026-03-0{day}/{hour:02d}.json" for day in (7, 8) for hour in range(24)}
+    assert len(hours & set(manifest["missing"])) >= 2
+
+
+def test_only_what_is_due_is_left_out_on_purpose(tmp_path):
+    saturday = datetime(2026, 3, 7, 14, 20, tzinfo=UTC)
+    ensure_sample_lake(tmp_path / NAME, saturday)
+    lost = json.loads((tmp_path / f"{NAME}.manifest.json").read_text())["missing"]
+    there = sizes(tmp_path / NAME)
+    hours = [f"nba_api/scoreboards/2026-03-07/{hour:02d}.json" for hour in range(24)]
+    assert [hour for hour in hours if hour not in there] == [*(set(hours) & set(lost)), *hours[15:]]
+    assert hours[3] in lost
+
+
+def test_partitions_that_stay_empty_are_named_with_what_they_want(lake, manifest):
+    assert len(manifest["empty"]) > 100
+    for line in manifest["empty"]:
+        name, _, count = line.removeprefix("basketball_reference.transactions day=").partition(" ")
+        assert count == "0/1"
+        assert not (lake / "basketball_reference/transactions" / name).exists()
 
 
 def test_the_same_instant_makes_the_same_lake(lake, manifest, tmp_path):

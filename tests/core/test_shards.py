@@ -157,3 +157,13 @@ def test_the_mask_of_a_million_keys_is_one_vectorised_pass():
     spans = key_ranges([b"nba/"], split_points(keys.gather_every(1000).to_list(), 400))
     mask = observed(spans[::2]).mask(keys)
     assert 0.4 < np.mean(mask) < 0.6
+
+
+def test_a_sample_takes_every_shard_equally_often_however_much_it_holds():
+    hints = [b"big/%04d" % index for index in range(300)]
+    whole = shards(cover([b"big/", *(b"small/%02d/" % index for index in range(10))]), hints, target=20)
+    drawn = [shard.id for seed in range(2000) for shard in sampled(whole, 0.25, seed)]
+    times = [drawn.count(shard.id) for shard in whole]
+    expected = len(drawn) / len(whole)
+    # Five standard deviations of a count that is drawn by fair lot.
+    assert all(abs(count - expected) < 5 * expected**0.5 for count in times)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 
 def test_a_first_run_finds_exactly_the_planted_faults_and_a_second_run_queues_nothing_twice(place):
@@ -11,7 +12,12 @@ def test_a_first_run_finds_exactly_the_planted_faults_and_a_second_run_queues_no
     found = place.gap_keys()
     for reason in ("missing", "small", "stale"):
         assert sorted(key for key, why in found.items() if why == reason) == sorted(planted[reason])
-    assert first["verdicts"]["missing"] == len(planted["missing"])
+        assert first["verdicts"][reason] == len(planted[reason])
+    incomplete = [key for key, why in found.items() if why == "incomplete"]
+    assert sorted(incomplete) == sorted([*planted["short"], *planted["empty"]])
+    assert first["verdicts"]["known_absent"] == 1
+    assert first["verdicts"]["unknown"] == 0
+    assert first["unexpected"] == len(planted["unexpected"])
     assert sum(first["verdicts"].values()) == first["expected"]["exact_keys"]
     assert first["tasks"]["published"] == first["tasks"]["outstanding"] > 0
 
@@ -94,8 +100,25 @@ def test_a_selection_leaves_everything_else_unknown_and_withdraws_nothing(place)
     assert narrow["tasks"]["outstanding"] == everything["tasks"]["outstanding"]
 
 
-def test_an_unreadable_catalog_skips_its_types_says_so_and_exits_4(place):
+def test_an_unreadable_catalog_is_stood_in_for_by_its_last_good_copy(place):
     before = place.run("--inline")
+    games = place.lake / "_catalogs/games.csv"
+    whole = games.read_bytes()
+    for content in (b"", b"\x00" * 1000, whole[: len(whole) // 4]):
+        games.write_bytes(content)
+        report = place.run("--inline")
+        assert report["skipped"] == []
+        assert report["verdicts"] == before["verdicts"]
+        assert any("last good copy" in line for line in report["warnings"])
+        assert report["tasks"]["withdrawn"] == report["tasks"]["published"] == 0
+        assert report["tasks"]["outstanding"] == before["tasks"]["outstanding"]
+    games.write_bytes(whole)
+    assert not any("last good copy" in line for line in place.run("--inline")["warnings"])
+
+
+def test_an_unreadable_catalog_without_a_copy_skips_its_types_says_so_and_exits_4(place):
+    before = place.run("--inline")
+    shutil.rmtree(place.folder / ".recon/catalogs")
     (place.lake / "_catalogs/games.csv").write_bytes(b"")
     done = place.recon("run", "--inline", "--json")
     report = json.loads(done.stdout)

@@ -92,6 +92,12 @@ class S3Client:
         return self._get(_Question("/" + quote(key, safe="/"), f"read {place}", listing=False))
 
     @property
+    def is_aws(self) -> bool:
+        """Return whether AWS itself answers."""
+        host = self.where.partition("://")[2].partition(":")[0]
+        return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+    @property
     def where(self) -> str:
         """Return the endpoint as it may be shown."""
         return self._open().endpoint.origin
@@ -132,10 +138,15 @@ class S3Client:
             except PassingError as error:
                 wait_s = patience.wait_s(attempt)
                 if attempt >= patience.attempts or time.monotonic() + wait_s > deadline:
-                    raise error.last(
+                    final = error.last(
                         f"cannot {question.action} at {line.endpoint.origin}: {error}, {attempt} times. "
                         "Nothing is concluded about its keys; check the server and the network, run again."
-                    ) from error
+                    )
+                    final.requests = attempt
+                    raise final from error
+            except LakeError as error:
+                error.requests = attempt
+                raise
             time.sleep(wait_s)
             attempt += 1
 

@@ -7,7 +7,9 @@ Outside names: GET Object and ListObjectsV2 (https://docs.aws.amazon.com/AmazonS
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from recon.adapters.s3.client import Answer, S3Client
 from recon.adapters.s3.columns import PageError, binaries
@@ -24,22 +26,39 @@ from recon.adapters.s3.span import (
     sorted_inside,
     up_to,
 )
-from recon.errors import ListingInvalidError, ListingOrderError
+from recon.errors import LakeError, ListingInvalidError, ListingOrderError
 from recon.model import KeyRange
-from recon.ports import Folders, Page
+from recon.ports import Folders, Order, Page
 
 #: Empty pages that promise more are legal (AWS, over many delete markers); this many in a row are a loop.
 _EMPTY_PAGES_MAX = 1000
+#: Pages of a folder level that are read: 4,000 folders are enough to cut at, and a level may hold millions.
+_LEVEL_PAGES_MAX = 4
 #: Rows of a batch when a whole prefix had to be gathered and sorted first.
 _SORTED_ROWS = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """One page of a walk, and the requests it took."""
+@dataclass(slots=True)
+class _Meter:
+    """The requests of one look that nothing it returned has told yet."""
 
-    page: ListPage
-    requests: int
+    untold: int = 0
+
+    def told(self) -> int:
+        """Return them, and count anew."""
+        requests, self.untold = self.untold, 0
+        return requests
+
+
+@contextmanager
+def _metered() -> Iterator[_Meter]:
+    """Count the requests of one look; an error that ends it carries those that nothing has told."""
+    meter = _Meter()
+    try:
+        yield meter
+    except LakeError as error:
+        error.requests += meter.told()
+        raise
 
 
 class S3Lister:
@@ -89,73 +108,83 @@ class S3Lister:
             LakeError: the range cannot be seen whole and right.
         """
         if is_empty(span):
-            return iter(())
-        return self._trusting(span) if ordered else self._untrusting(span)
+            return
+        with _metered() as meter:
+            yield from self._trusting(span, meter) if ordered else self._untrusting(span, meter)
 
     def folders(self, prefix: bytes) -> Folders:
-        """Return one delimiter level below ``prefix``, checked as strictly as pages are."""
+        """Return the first few pages of one delimiter level, checked as strictly as pages are."""
         asked = self._root + prefix
         prefixes: list[bytes] = []
-        keys = requests = 0
+        keys = 0
         above = above_prefix = None
-        for turn in self._walk(prefix, {"delimiter": b"/"}):
-            children = binaries(turn.page.prefixes)
-            wrong = disorder(turn.page.keys, asked, above) or disorder(children, asked, above_prefix)
-            wrong = wrong or beyond_level(turn.page, asked)
-            if wrong:
-                raise self._disorderly(prefix, wrong)
-            above = last(turn.page.keys, above)
-            above_prefix = last(children, above_prefix)
-            prefixes += [child[len(self._root) :] for child in turn.page.prefixes]
-            keys += relative(turn.page, self._root).num_rows
-            requests += turn.requests
-        return Folders(tuple(prefixes), keys, requests)
+        with _metered() as meter:
+            for page in islice(self._walk(prefix, {"delimiter": b"/"}, meter), _LEVEL_PAGES_MAX):
+                children = binaries(page.prefixes)
+                wrong = disorder(page.keys, asked, above) or disorder(children, asked, above_prefix)
+                wrong = wrong or beyond_level(page, asked)
+                if wrong:
+                    raise self._disorderly(prefix, wrong)
+                above = last(page.keys, above)
+                above_prefix = last(children, above_prefix)
+                prefixes += [child[len(self._root) :] for child in page.prefixes]
+                keys += relative(page, self._root).num_rows
+            return Folders(tuple(prefixes), keys, meter.told())
+
+    def order(self, prefix: bytes) -> Order:
+        """Return what a few small listings show; AWS itself is not asked."""
+        if self._client.is_aws:
+            return Order(may_split=True, requests=0)
+        found = self.probe(prefix)
+        return Order(found.may_split, found.requests, found.detail)
 
     def read(self, key: bytes) -> bytes:
         """Return one object's content; raise ``LakeError`` where there is none, or none to be had."""
         return self._client.get_object(self._root + key, self._place(key)).body
 
-    def probe(self) -> Probe:
+    def probe(self, prefix: bytes = b"") -> Probe:
         """Return what this server does with listings; raise ``LakeError`` where it does not list at all."""
-        return probe(self._ask)
+        return probe(lambda query: self._ask(prefix, query))
 
-    def _ask(self, query: dict[str, bytes]) -> tuple[ListPage, Answer]:
-        asked = {"prefix": self._root, **query} if self._root else query
-        answer = self._client.list_objects(asked, self._place(b""))
-        return self._read(b"", answer), answer
+    def _ask(self, prefix: bytes, query: dict[str, bytes]) -> tuple[ListPage, Answer]:
+        below = self._root + prefix
+        answer = self._client.list_objects(
+            {"prefix": below, **query} if below else query, self._place(prefix)
+        )
+        return self._read(prefix, answer), answer
 
-    def _trusting(self, span: KeyRange) -> Iterator[Page]:
+    def _trusting(self, span: KeyRange, meter: _Meter) -> Iterator[Page]:
         above = self._root + span.start_after if span.start_after else None
-        for turn in self._walk(span.prefix, {"start-after": above} if above else {}):
-            wrong = disorder(turn.page.keys, self._root + span.prefix, above)
+        for page in self._walk(span.prefix, {"start-after": above} if above else {}, meter):
+            wrong = disorder(page.keys, self._root + span.prefix, above)
             if wrong:
                 raise self._disorderly(span.prefix, wrong)
-            above = last(turn.page.keys, above)
-            batch, reached = up_to(relative(turn.page, self._root), span.end)
-            yield Page(batch, turn.requests)
+            above = last(page.keys, above)
+            batch, reached = up_to(relative(page, self._root), span.end)
+            yield Page(batch, meter.told(), more=page.token is not None and not reached)
             if reached:
                 return
 
-    def _untrusting(self, span: KeyRange) -> Iterator[Page]:
-        batches, requests = [], 0
-        for turn in self._walk(span.prefix, {}):
-            requests += turn.requests
-            if not all_inside(turn.page.keys, self._root + span.prefix):
+    def _untrusting(self, span: KeyRange, meter: _Meter) -> Iterator[Page]:
+        batches = []
+        for page in self._walk(span.prefix, {}, meter):
+            if not all_inside(page.keys, self._root + span.prefix):
                 raise self._disorderly(span.prefix, "it holds keys outside the prefix")
-            batches.append(relative(turn.page, self._root))
+            batches.append(relative(page, self._root))
         rows = sorted_inside(batches, span)
         for start in range(0, max(1, rows.num_rows), _SORTED_ROWS):
-            yield Page(rows.slice(start, _SORTED_ROWS), requests if not start else 0)
+            yield Page(rows.slice(start, _SORTED_ROWS), meter.told())
 
-    def _walk(self, prefix: bytes, query: dict[str, bytes]) -> Iterator[_Turn]:
+    def _walk(self, prefix: bytes, query: dict[str, bytes], meter: _Meter) -> Iterator[ListPage]:
         """Yield all pages of one listing; raise where its tokens run in a circle."""
         asked = {"prefix": self._root + prefix, **query} if self._root + prefix else query
         seen: set[bytes] = set()
         empty = 0
         while True:
             answer = self._client.list_objects(asked, self._place(prefix))
+            meter.untold += answer.requests
             page = self._read(prefix, answer)
-            yield _Turn(page, answer.requests)
+            yield page
             if page.token is None:
                 return
             empty = 0 if len(page.keys) or page.prefixes else empty + 1
