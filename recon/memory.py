@@ -37,6 +37,11 @@ class Hints:
             return Hints()
 
     @staticmethod
+    def distrust(state: StateStore, lake: str) -> None:
+        """Remember that this lake's backend must be listed by whole prefixes, from the next cycle on."""
+        _save_hints(state, lake, Hints(Hints.load(state, lake).boundaries, ordered=False))
+
+    @staticmethod
     def learn(state: StateStore, lake: str, sketch: Sketch, scanned: Sequence[Shard]) -> None:
         """Remember the boundaries this cycle saw; outside the shards it saw whole, the older ones stay."""
         before = Hints.load(state, lake)
@@ -48,12 +53,14 @@ class Hints:
         disorderly = any(result.facts.out_of_order for result in sketch.shards.values())
         keys = sorted(seen)
         step = max(1, -(-len(keys) // _HINTS_MAX))
-        document = {
-            "lake": lake,
-            "ordered": before.ordered and not disorderly,
-            "boundaries": [key.hex() for key in keys[::step]],
-        }
-        state.put("hints.json", json.dumps(document).encode())
+        found = Hints(tuple(keys[::step]), ordered=before.ordered and not disorderly)
+        _save_hints(state, lake, found)
+
+
+def _save_hints(state: StateStore, lake: str, hints: Hints) -> None:
+    boundaries = [key.hex() for key in hints.boundaries]
+    document = {"lake": lake, "ordered": hints.ordered, "boundaries": boundaries}
+    state.put("hints.json", json.dumps(document).encode())
 
 
 @dataclass(slots=True)
