@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from recon.adapters.embedded_redis import EmbeddedRedis
 from recon.adapters.state_store import FileStateStore, S3StateStore
@@ -47,9 +47,15 @@ def settings(config: Path | None = None) -> Settings:
 def broker(chosen: Settings) -> Broker:
     """Return the broker's addresses; starts the embedded one where none is configured."""
     if chosen.broker is not None:
-        return Broker(chosen.broker, _as_celery(chosen.broker))
+        address = _as_redis(chosen.broker)
+        return Broker(address, _as_celery(address))
     server = EmbeddedRedis(state_folder(chosen)).ensure()
     return Broker(server.url_redis, server.url_celery)
+
+
+def queues_address(chosen: Settings) -> str | None:
+    """Return the address of the scrapers' queues, as redis-py spells it; None: the broker's."""
+    return None if chosen.queues_url is None else _as_redis(chosen.queues_url)
 
 
 def lookout(chosen: Settings) -> Lookout:
@@ -136,10 +142,19 @@ def down(chosen: Settings) -> bool:
     return EmbeddedRedis(state_folder(chosen)).down() if chosen.broker is None else False
 
 
+def _as_redis(url: str) -> str:
+    """Return an address as redis-py spells it, also where a socket was written down Celery's way."""
+    if not url.startswith("redis+socket://"):
+        return url
+    path, _, query = url.removeprefix("redis+socket://").partition("?")
+    return f"unix://{path}?db={dict(parse_qsl(query)).get('virtual_host', '0')}"
+
+
 def _as_celery(url: str) -> str:
-    """Return a ``unix://`` address as Celery spells it; others are the same for both."""
+    """Return an address as Celery spells it: a socket's scheme, and TLS with its verification written out."""
+    if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
+        return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
     if not url.startswith("unix://"):
         return url
     path, _, query = url.removeprefix("unix://").partition("?")
-    database = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair).get("db", "0")
-    return f"redis+socket://{unquote(path)}?virtual_host={database}"
+    return f"redis+socket://{unquote(path)}?virtual_host={dict(parse_qsl(query)).get('db', '0')}"

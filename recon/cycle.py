@@ -18,10 +18,11 @@ from recon.comparison import Comparison, compared
 from recon.core.catalog import Catalog
 from recon.core.gaps_document import gaps_document
 from recon.core.inventory import Inventory
+from recon.core.performance import exceeded
 from recon.core.scrape import QueuePlan, queue_plan
 from recon.core.standing import CycleFacts
 from recon.core.task_body import TaskBody
-from recon.errors import StateError
+from recon.errors import BrokerError, StateError
 from recon.findings import merged
 from recon.memory import Hints, Memory
 from recon.model import PublishCounts, Shard
@@ -30,6 +31,9 @@ from recon.ports import Lister, Outputs, StateStore, TaskQueue
 from recon.report import report_document
 from recon.scan import Clock, scan
 from recon.sharding import sharding
+
+#: Seconds that a cycle waits at most for its publication to be on the queue server's disk.
+SAVED_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +188,32 @@ def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, 
     found = compare(ports, judged)
     compared_at = ports.clock().timestamp()
     counts = publish(ports, judged, found, fence)
+    unsaved = _unsaved(ports.queue) if _wrote(judged.plan.options, counts) else ()
     published_at = ports.clock().timestamp()
     timings_s |= {"compare": compared_at - scanned_at, "publish": published_at - compared_at}
+    slow = exceeded(judged.plan.options.performance, timings_s)
+    found = replace(found, warnings=(*found.warnings, *unsaved, *slow))
     return record(ports, judged, found, counts, timings_s)
+
+
+def _wrote(options: Options, counts: PublishCounts) -> bool:
+    """Tell whether a publication changed the queues."""
+    changed = counts.published + counts.moved + counts.withdrawn + counts.revised + counts.repaired
+    return bool(changed) and not options.dry_run
+
+
+def _unsaved(queue: TaskQueue) -> tuple[str, ...]:
+    """Return why a crash of the queues' server right now would lose tasks; nothing where it would not."""
+    try:
+        saved = queue.saved(SAVED_TIMEOUT_S)
+    except BrokerError as error:
+        return (f"whether the queues are on the server's disk is not known: {error}",)
+    if saved is False:
+        late = (
+            f"the queues are not on their server's disk after {SAVED_TIMEOUT_S:g} s: a crash of it now loses "
+        )
+        return (late + "tasks, until the next cycle publishes them again. Check its disk, and appendfsync.",)
+    return ()
 
 
 def _forget_sketches(state: StateStore, keep: str) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 
 class ReconError(Exception):
-    """The root: a message for people (what, where, expected, next step) and an exit code."""
+    """The root: a message for people (what, where, expected, next step) and an exit code.
+
+    ``may_pass`` tells whether the same cycle, tried again a little later, may succeed.
+    """
 
     exit_code = 1
+    may_pass = True
 
 
 class ConfigError(ReconError):
@@ -16,6 +20,7 @@ class ConfigError(ReconError):
     """
 
     exit_code = 2
+    may_pass = False
 
     def __init__(self, problems: list[str] | str) -> None:
         self.problems = [problems] if isinstance(problems, str) else list(problems)
@@ -38,6 +43,8 @@ class LakeUnreachableError(LakeError):
 class AccessDeniedError(LakeError):
     """Raised when the lake refuses a listing (403) or an object; retrying cannot help."""
 
+    may_pass = False
+
 
 class ListingInvalidError(LakeError):
     """Raised when a listing contradicts itself: truncated, miscounted, or with a repeated token."""
@@ -59,14 +66,28 @@ class BrokerError(ReconError):
     """Raised when Redis does not answer, refuses a write, or is configured to lose data."""
 
 
+class LedgerLostError(BrokerError):
+    """Raised when a cycle's ledger is gone: it expired, or Redis lost its data."""
+
+
+class QueuesTakenError(BrokerError):
+    """Raised when the queues of this prefix belong to another lake: a matter of configuration."""
+
+    exit_code = 2
+    may_pass = False
+
+
 class CycleLockedError(ReconError):
     """Raised when another cycle holds the lock of this lake."""
 
     exit_code = 5
+    may_pass = False
 
 
 class CycleFencedError(ReconError):
     """Raised when a cycle that lost its lock tries to publish; a newer cycle owns the queues."""
+
+    may_pass = False
 
 
 class DomainTooLargeError(ConfigError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import polars as pl
@@ -45,6 +45,11 @@ class Hints:
             return Hints()
 
     @staticmethod
+    def distrust(state: StateStore, lake: str) -> None:
+        """Remember that this lake's backend must be listed by whole prefixes, from the next cycle on."""
+        replace(Hints.load(state, lake), ordered=False).save(state, lake)
+
+    @staticmethod
     def learn(state: StateStore, judged: Judgement, sketch: Sketch) -> None:
         """Remember the boundaries this cycle saw; where it did not look to the end, the older ones stay."""
         plan = judged.plan
@@ -57,11 +62,20 @@ class Hints:
             older = pl.Series(before.boundaries, dtype=pl.Binary)
             found.update(older.filter(~pl.Series(seen.mask(older), dtype=pl.Boolean)).to_list())
         disorderly = any(result.facts.out_of_order for result in sketch.shards.values())
+        learned = Hints(
+            tuple(thinned(sorted(found), _HINTS_MAX)),
+            ordered=plan.ordered and not disorderly,
+            apart=_apart(plan.apart, len(found), partly=partly),
+        )
+        learned.save(state, plan.options.lake)
+
+    def save(self, state: StateStore, lake: str) -> None:
+        """Write what was learned of ``lake``."""
         document = {
-            "lake": plan.options.lake,
-            "ordered": plan.ordered and not disorderly,
-            "apart": _apart(plan.apart, len(found), partly=partly),
-            "boundaries": [key.hex() for key in thinned(sorted(found), _HINTS_MAX)],
+            "lake": lake,
+            "ordered": self.ordered,
+            "apart": self.apart,
+            "boundaries": [key.hex() for key in self.boundaries],
         }
         state.put("hints.json", json.dumps(document).encode())
 

@@ -50,6 +50,19 @@ class Kind(StrEnum):
     ANY = "any"
 
 
+class Stage(StrEnum):
+    """How far a cycle is, as its ledger shows."""
+
+    GONE = "gone"  # nothing is known of it: Redis lost its data, or it expired
+    FINISHED = "finished"
+    OVERTAKEN = "overtaken"  # a newer cycle has begun: this one can publish nothing any more
+    PLANNING = "planning"
+    LOST = "lost"  # it was begun and never opened, and nobody keeps its lock
+    UNSENT = "unsent"  # opened, but its shards may never have been sent out
+    SCANNING = "scanning"
+    SCANNED = "scanned"
+
+
 @dataclass(frozen=True, slots=True)
 class KeyRange:
     """The keys with ``prefix``, above ``start_after`` (exclusive), up to ``end`` (inclusive; None: open).

@@ -24,6 +24,7 @@ from recon.core.domain import MAX_EXPECTED_KEYS, Domain
 from recon.core.ignore import ignored
 from recon.core.inventory import Inventory
 from recon.core.limits import QueueLimits
+from recon.core.performance import PerformanceLimits
 from recon.core.rank import Policy, stale_pins
 from recon.core.season_years import DEFAULT_STARTS
 from recon.core.waivers import idle_waivers
@@ -88,6 +89,7 @@ class Options:
     max_expected_keys: int = MAX_EXPECTED_KEYS
     policy: Policy = field(default_factory=Policy)
     limits: QueueLimits = field(default_factory=QueueLimits)
+    performance: PerformanceLimits = field(default_factory=PerformanceLimits)
     gaps_file: str | None = None
     dry_run_kept: bool = True
     dry_run_plans_tasks: bool = True

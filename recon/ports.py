@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from recon.model import KeyRange, OutstandingTask, Priority, ScrapeTask, ShardProgress
+from recon.model import KeyRange, OutstandingTask, Priority, ScrapeTask, ShardProgress, Stage
 
 #: Columns of every batch a lister yields. Keys are raw bytes (UTF-8 on S3), relative to the lake's root.
 _FIELDS: list[pa.Field[pa.DataType]] = [
@@ -120,7 +120,7 @@ class TaskQueue(Protocol):
     """
 
     def claim_lake(self) -> None:
-        """Name this lake as the owner of the queues; raise ``BrokerError`` when another lake owns them."""
+        """Name this lake as the queues' owner; raise ``QueuesTakenError`` when another lake is."""
         ...
 
     def outstanding(self, lake: str) -> list[OutstandingTask]:
@@ -159,6 +159,10 @@ class TaskQueue(Protocol):
         """Return the length of each queue list."""
         ...
 
+    def saved(self, timeout_s: float) -> bool | None:
+        """Wait until what was written is on the server's disk; False: not in time, None: unknowable."""
+        ...
+
 
 class Broker(Protocol):
     """Speaks to Redis for the adapters that keep their keys there.
@@ -176,6 +180,10 @@ class Broker(Protocol):
         """Run one Redis command."""
         ...
 
+    def saved(self, write: Sequence[str | bytes | int], timeout_s: float) -> bool | None:
+        """Run one write and wait until it is on the server's disk; False: not in time, None: unknowable."""
+        ...
+
 
 class Ledger(Protocol):
     """The truth about one cycle's progress, beside the chord; every operation is idempotent.
@@ -185,12 +193,12 @@ class Ledger(Protocol):
     finished, gets ``CycleFencedError``.
     """
 
-    def acquire(self, cycle_id: str) -> int:
-        """Take the cycle lock; return the fence."""
+    def acquire(self, cycle_id: str, flags: str = "") -> int:
+        """Take the cycle lock; return the fence. With ``flags``, the watchdog looks after the cycle."""
         ...
 
-    def hold(self, cycle_id: str) -> AbstractContextManager[None]:
-        """Renew the lock in the background, each third of its time to live, while the block runs."""
+    def hold(self, cycle_id: str, holder: str = "", lease_s: float = ...) -> AbstractContextManager[None]:
+        """Renew the lock, and the final step's lease of ``holder``, in the background during the block."""
         ...
 
     def release(self, cycle_id: str) -> None:
@@ -212,7 +220,7 @@ class Ledger(Protocol):
     def done(self, cycle_id: str, shard_id: str, ref: str) -> int:
         """Record a shard's result (the first writer wins); return how many remain.
 
-        Raises ``BrokerError`` when the ledger of this cycle is gone: 0 would mean that it is complete.
+        Raises ``LedgerLostError`` when the ledger of this cycle is gone: 0 would mean that it is complete.
         """
         ...
 
@@ -229,7 +237,7 @@ class Ledger(Protocol):
         ...
 
     def finished(self, cycle_id: str) -> None:
-        """Mark the cycle as finished for good."""
+        """Mark the cycle as finished for good and give its lock back."""
         ...
 
     def current(self) -> str | None:
@@ -237,7 +245,27 @@ class Ledger(Protocol):
         ...
 
     def open_cycles(self) -> list[str]:
-        """Return the cycles that were opened and have not finished, the longest silent first."""
+        """Return the cycles begun with flags, or opened, that have not finished; the longest silent first."""
+        ...
+
+    def stage(self, cycle_id: str) -> Stage:
+        """Return how far a cycle is."""
+        ...
+
+    def awaits(self, cycle_id: str, shard_id: str) -> bool:
+        """Tell whether a shard's result is still wanted: it has not reported, and its cycle goes on."""
+        ...
+
+    def flags(self, cycle_id: str) -> str | None:
+        """Return the flags that a cycle was begun, or is to begin, with."""
+        ...
+
+    def schedule(self, cycle_id: str, flags: str, delay_s: float) -> bool:
+        """Note that a cycle is to begin later, unless another does before; False when noted already."""
+        ...
+
+    def due(self, again_s: float) -> list[str]:
+        """Return the noted cycles whose time has come; named again after ``again_s`` until one has begun."""
         ...
 
     def take_slot(self, slot: int) -> bool:

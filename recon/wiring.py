@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recon import cycle
-from recon.access import broker, make_sample, now, sample_is_wanted, state
+from recon.access import broker, make_sample, now, queues_address, sample_is_wanted, state
 from recon.adapters.catalogs import load_catalog
 from recon.adapters.counted_lister import CountedLister
 from recon.adapters.inventory_file import load_inventory
@@ -27,14 +27,15 @@ from recon.core.brake import BrakeLimits
 from recon.core.description import described_domain
 from recon.core.inventory import Inventory
 from recon.core.limits import QueueLimits
+from recon.core.performance import PerformanceLimits
 from recon.core.rank import Policy
 from recon.core.selection import parse_selection
 from recon.core.shards import cover
 from recon.cycle import Ports
-from recon.errors import BrokerError, CatalogError, LakeError, ReconError
+from recon.errors import BrokerError, CatalogError, LakeError
 from recon.model import Notice, Priority
 from recon.plan import Judgement, Options, Plan, advised, judgement
-from recon.ports import Ledger, Lister, ProgressBoard, TaskQueue
+from recon.ports import Ledger, Lister, ProgressBoard
 from recon.settings import Settings
 
 #: A shard that has not reported after this long is sent out again.
@@ -51,25 +52,38 @@ class Engine:
     ports: Ports
     ledger: Ledger
     board: ProgressBoard
+    servers: Mapping[str, RedisBroker]
 
 
 def engine(chosen: Settings) -> Engine:
-    """Return the ports, the ledger and the progress board of this process."""
-    connection = RedisBroker.connect(broker(chosen).redis)
+    """Return the ports, the ledger, the progress board and the servers of this process."""
+    redis = servers(chosen)
     prefix = chosen.queues.prefix
-    queue = _task_queue(chosen, connection)
+    queue = StateTaskQueue(state(chosen), lake=chosen.lake) if _by_file(chosen) else task_queue(chosen, redis)
     ports = Ports(lister(chosen), state(chosen), OutputFiles(Path.cwd()), queue, now)
-    board = RedisProgressBoard(connection, prefix=prefix)
-    return Engine(chosen, ports, RedisLedger(connection, prefix=prefix), board)
+    board = RedisProgressBoard(redis["broker"], prefix=prefix)
+    return Engine(chosen, ports, RedisLedger(redis["broker"], prefix=prefix), board, redis)
 
 
-def _task_queue(chosen: Settings, connection: RedisBroker) -> TaskQueue:
-    """Return where scrape tasks go; ``connection`` is the broker's."""
-    if chosen.task_queue.mode == "file":
-        return StateTaskQueue(state(chosen), lake=chosen.lake)
+def servers(chosen: Settings) -> dict[str, RedisBroker]:
+    """Return the Redis servers by the key that names them; the queues' where it is another, and used."""
+    address = broker(chosen).redis
+    found = {"broker": RedisBroker.connect(address)}
+    queues = None if _by_file(chosen) else queues_address(chosen)
+    if queues is not None and queues != address:
+        found["queues.url"] = RedisBroker.connect(queues)
+    return found
+
+
+def _by_file(chosen: Settings) -> bool:
+    return chosen.task_queue.mode == "file"
+
+
+def task_queue(chosen: Settings, redis: Mapping[str, RedisBroker]) -> RedisTaskQueue:
+    """Return the scrapers' queues on the server that holds them."""
     limits = _limits(chosen)
     return RedisTaskQueue(
-        connection if chosen.queues_url is None else RedisBroker.connect(chosen.queues_url),
+        redis["queues.url"] if "queues.url" in redis else redis["broker"],
         prefix=chosen.queues.prefix,
         lake=chosen.lake,
         caps=limits.per_level,
@@ -101,8 +115,9 @@ def counted(ports: Ports, tell: Callable[[int, int], None]) -> Ports:
 
 
 def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement:
-    """Read the inventory and its catalogs, and freeze the plan of one cycle."""
+    """Check the Redis servers, read the inventory and its catalogs, and freeze the plan of one cycle."""
     chosen, ports = wired.settings, wired.ports
+    risks = _risks(wired.servers)
     make_sample(chosen)
     inventory = load_inventory(chosen.inventory, chosen.source_overrides)
     limits = BrakeLimits(
@@ -122,7 +137,7 @@ def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement
         for spec in inventory.catalogs
     ]
     notices = [item.notice for item in choices if item.notice is not None]
-    inventory = replace(inventory, notices=(*inventory.notices, *chosen.notices, *notices))
+    inventory = replace(inventory, notices=(*inventory.notices, *chosen.notices, *notices, *risks))
     catalogs = {item.spec.name: item.catalog for item in choices if item.catalog is not None}
     judged = cycle.plan(ports, cycle_id, inventory, catalogs, options(chosen, flags))
     if not judged.plan.options.dry_run:
@@ -130,6 +145,15 @@ def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement
         for item in choices:
             item.remember(ports.state)
     return judged
+
+
+def _risks(servers: Mapping[str, RedisBroker]) -> list[Notice]:
+    """Return how the servers may lose tasks; raise ``BrokerError`` where one must not be used at all."""
+    checked = {name: server.check() for name, server in servers.items()}
+    refused = [f"{name}: {problem}" for name, found in checked.items() for problem in found.refused]
+    if refused:
+        raise BrokerError("; ".join(refused))
+    return [Notice(problem, name) for name, found in checked.items() for problem in found.warned]
 
 
 def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
@@ -159,6 +183,7 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
             below_low=thresholds.low,
         ),
         limits=_limits(chosen),
+        performance=PerformanceLimits(**chosen.performance.model_dump()),
         gaps_file=_gaps_file(chosen) if chosen.task_queue.mode != "redis" else None,
         dry_run_kept=chosen.dry_run.save_results,
         dry_run_plans_tasks=not chosen.dry_run.skip_task_generation,
@@ -230,30 +255,3 @@ def validated(chosen: Settings) -> dict[str, Any]:
         "warnings": [": ".join(filter(None, (item.where, item.message))) for item in [*told, *outside]],
         "without_effect": [*chosen.without_effect, *inventory.without_effect],
     }
-
-
-def diagnosed(chosen: Settings) -> list[tuple[str, str | None]]:
-    """Return each check with its problem and next step, or None where all is well."""
-    checks: list[tuple[str, Callable[[], object]]] = [
-        ("inventory", lambda: load_inventory(chosen.inventory, chosen.source_overrides)),
-        ("lake", lambda: lister(chosen).folders(b"")),
-        ("state", lambda: state(chosen).put("doctor.txt", b"ok")),
-        ("broker", lambda: _check_broker(chosen)),
-    ]
-    return [(name, _problem(check)) for name, check in checks]
-
-
-def _check_broker(chosen: Settings) -> None:
-    connection = RedisBroker.connect(broker(chosen).redis)
-    problems = connection.check()
-    connection.close()
-    if problems:
-        raise BrokerError("; ".join(problems))
-
-
-def _problem(check: Callable[[], object]) -> str | None:
-    try:
-        check()
-    except ReconError as error:
-        return str(error)
-    return None

@@ -26,6 +26,8 @@ OPTIONS = (
     *("--port", "0", "--save", "", "--maxmemory-policy", "noeviction"),
     *("--appendonly", "yes", "--appendfsync", "no"),
 )
+#: For a server whose writes are waited for: each is on its disk when it returns.
+ON_DISK = ("--appendfsync", "always")
 
 
 @dataclass

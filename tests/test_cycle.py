@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from declared import dataset, inventory
-from redis_servers import binary_of, running
+from redis_servers import ON_DISK, binary_of, running
 from s3_server import Objects, S3Server, use_credentials
 
 from recon import cycle
@@ -77,7 +77,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def valkey():
-    with running(binary_of("valkey-9")) as server:
+    with running(binary_of("valkey-9"), *ON_DISK) as server:
         yield server
 
 

@@ -183,17 +183,17 @@ def test_a_sample_rate_of_one_or_null_is_a_full_scan(tmp_path, written, rate):
 
 
 def test_a_remote_broker_with_a_state_of_this_host_is_refused(tmp_path):
-    (problem,) = problems(tmp_path, LAKE + "broker: redis://redis.internal:6379/0\n")
+    (problem,) = problems(tmp_path, LAKE + "broker: redis://:pw@redis.internal:6379/0\n")
     assert problem.startswith("recon.yaml:2:9: a remote broker lets other hosts work on this state")
-    (problem,) = problems(tmp_path, LAKE, {"RECON_REDIS_URL": "redis://redis.internal"})
+    (problem,) = problems(tmp_path, LAKE, {"RECON_REDIS_URL": "redis://:pw@redis.internal"})
     assert problem.startswith("RECON_REDIS_URL: a remote broker")
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "broker: redis://redis.internal\nstate_shared: true\n",
-        "broker: redis://redis.internal\nstate: s3://state\n",
+        "broker: redis://:pw@redis.internal\nstate_shared: true\n",
+        "broker: redis://:pw@redis.internal\nstate: s3://state\n",
         "broker: redis://localhost:6379/0\n",
         "broker: redis://127.0.0.1\n",
         "broker: rediss://[::1]:6380\n",
@@ -203,6 +203,57 @@ def test_a_remote_broker_with_a_state_of_this_host_is_refused(tmp_path):
 )
 def test_a_broker_that_reaches_the_state_is_accepted(tmp_path, text):
     assert load(tmp_path, LAKE + text).broker is not None
+
+
+SHARED = LAKE + "state_shared: true\n"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://redis.internal:6379/0",
+        "redis://10.0.0.7",
+        "redis://user:@redis.internal",
+        "redis://[2001:db8::1]:6379",
+        "rediss://redis.internal?ssl_cert_reqs=none",
+    ],
+)
+def test_a_redis_on_another_host_with_neither_password_nor_tls_is_refused(tmp_path, address):
+    (problem,) = problems(tmp_path, SHARED + f"broker: '{address}'\n")
+    assert problem.startswith("recon.yaml:3:9: the Redis at ")
+    assert "queues: {allow_insecure: true}" in problem
+    (problem,) = problems(tmp_path, SHARED + f"queues: {{url: '{address}'}}\n")
+    assert problem.startswith("recon.yaml:3:15: the Redis at ")
+    (problem,) = problems(tmp_path, SHARED, {"RECON_REDIS_URL": address})
+    assert problem.startswith("RECON_REDIS_URL: the Redis at ")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://:pw@redis.internal:6379/0",
+        "redis://redis.internal?password=pw",
+        "rediss://redis.internal",
+        "rediss://:pw@redis.internal?ssl_cert_reqs=none",
+        "redis://localhost",
+        "redis://127.0.0.2:6379",
+        "redis://[::1]",
+        "unix:///run/redis.sock",
+    ],
+)
+def test_a_redis_with_a_password_or_tls_or_on_this_host_is_accepted(tmp_path, address):
+    found = load(tmp_path, SHARED + f"broker: '{address}'\nqueues: {{url: '{address}'}}\n")
+    assert (found.broker, found.queues_url) == (address, address)
+
+
+def test_an_insecure_redis_is_accepted_where_the_configuration_says_so(tmp_path):
+    text = SHARED + "broker: redis://a.internal\nqueues: {url: 'redis://b.internal', allow_insecure: true}\n"
+    assert load(tmp_path, text).queues.allow_insecure
+    both = text.replace(", allow_insecure: true", "")
+    assert [line.partition(" is on")[0].rpartition(" ")[2] for line in problems(tmp_path, both)] == [
+        "a.internal",
+        "b.internal",
+    ]
 
 
 def test_an_embedded_broker_with_a_state_on_s3_is_refused(tmp_path):
@@ -278,6 +329,8 @@ def test_no_message_and_no_repr_shows_a_password(tmp_path):
     for text in (
         "broker: redis://:hunter2@\n",
         "broker: http://:hunter2@host\n",
+        "broker: redis://:hunter2@host\n",
+        "broker: redis://host?passwort=hunter2\n",
         "queues: {url: 'redis://:hunter2@'}\n",
     ):
         assert "hunter2" not in "\n".join(problems(tmp_path, LAKE + text))

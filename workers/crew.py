@@ -29,6 +29,8 @@ _STOP_S = 0.3
 class CrewLostError(ReconError):
     """Raised when the workers of a run keep dying."""
 
+    may_pass = False
+
 
 class Crew:
     """Worker processes, started on entry and stopped on exit; their words go to ``log``."""

@@ -17,6 +17,7 @@ from recon.core.progress import Phase, ScanWatch, Standing
 from recon.errors import BrokerError, ReconError
 from recon.settings import Settings, child_environment
 from workers.crew import Crew
+from workers.retrying import run_attempts
 
 #: Seconds between looks at the ledger, at a state on S3 (each look is a request), and at the progress board.
 _POLL_S = 0.03
@@ -35,14 +36,19 @@ Progress = Callable[[Standing], None]
 class RemoteError(ReconError):
     """Raised when a worker reports that the cycle failed; carries that failure's exit code."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
+    def __init__(self, message: str, exit_code: int, *, may_pass: bool = False) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+        self.may_pass = may_pass
 
 
 @contextmanager
-def run_cycle(chosen: Settings, flags: Mapping[str, Any], progress: Progress) -> Iterator[dict[str, Any]]:
+def run_cycle(
+    chosen: Settings, flags: Mapping[str, Any], progress: Progress, say: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
     """Run one cycle through the workers; yield its report. The run's own workers stop when the block ends.
+
+    A cycle that fails is tried again, as a new one, up to ``reconciliation_loop.max_retries`` times.
 
     An interruption gives the cycle up: its lock is free for the next one, and what it queued stays.
 
@@ -50,6 +56,7 @@ def run_cycle(chosen: Settings, flags: Mapping[str, Any], progress: Progress) ->
         chosen: How it runs.
         flags: ``dry_run`` and ``select``.
         progress: Told how far the cycle is.
+        say: Told why a cycle is tried again.
 
     Raises:
         ReconError: What a worker reported, or that no worker answered.
@@ -60,9 +67,14 @@ def run_cycle(chosen: Settings, flags: Mapping[str, Any], progress: Progress) ->
         if access.sample_is_wanted(chosen):
             progress(Standing(Phase.SAMPLE))
             access.make_sample(chosen)
-        progress(Standing(Phase.WAITING if crew is None else Phase.STARTING))
-        waiting = _Waiting(chosen, flags, crew, progress)
-        yield waiting.report()
+
+        def attempt() -> tuple[_Waiting, dict[str, Any]]:
+            progress(Standing(Phase.WAITING if crew is None else Phase.STARTING))
+            waiting = _Waiting(chosen, flags, crew, progress)
+            return waiting, waiting.report()
+
+        waiting, report = run_attempts(attempt, chosen.loop.max_retries, say)
+        yield report
         if crew is not None:
             waiting.settle()
 
@@ -123,7 +135,9 @@ class _Waiting:
         failure = state.get(f"cycles/{self._cycle_id}/error.json")
         if failure is not None:
             document = json.loads(failure)
-            raise RemoteError(document["message"], int(document["exit_code"]))
+            raise RemoteError(
+                document["message"], int(document["exit_code"]), may_pass=bool(document["may_pass"])
+            )
         return None
 
     def _look_after(self) -> None:
@@ -176,10 +190,14 @@ class _Waiting:
 
     def _give_up(self) -> None:
         """Free the lock, and tell workers that still hold messages of this cycle that nobody waits for it."""
-        document = {"message": "the run was interrupted", "exit_code": 1, "kind": "Interrupted"}
+        document = {
+            "message": "the run was interrupted",
+            "exit_code": 1,
+            "kind": "Interrupted",
+            "may_pass": False,
+        }
         with suppress(ReconError):
             name = f"cycles/{self._cycle_id}/error.json"
             self._look.state.put(name, json.dumps(document).encode())
         with suppress(ReconError):
             self._look.ledger.finished(self._cycle_id)
-            self._look.ledger.release(self._cycle_id)

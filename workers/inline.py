@@ -10,18 +10,24 @@ from recon import access, cycle, wiring
 from recon.core.progress import Phase, ScanWatch, Standing
 from recon.model import ShardProgress
 from recon.settings import Settings
+from workers.retrying import run_attempts
 from workers.shard_report import ShardReport
 
 Progress = Callable[[Standing], None]
 
 
-def run_inline(chosen: Settings, flags: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+def run_inline(
+    chosen: Settings, flags: Mapping[str, Any], progress: Progress, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Run one cycle in this process; return its report.
+
+    A cycle that fails is tried again, as a new one, up to ``reconciliation_loop.max_retries`` times.
 
     Args:
         chosen: How it runs.
         flags: ``dry_run`` and ``select``.
         progress: Told how far the cycle is.
+        say: Told why a cycle is tried again.
 
     Raises:
         ReconError: What stopped the cycle.
@@ -30,6 +36,10 @@ def run_inline(chosen: Settings, flags: Mapping[str, Any], progress: Progress) -
         progress(Standing(Phase.SAMPLE))
         access.make_sample(chosen)
     wired = wiring.engine(chosen)
+    return run_attempts(lambda: _cycle(wired, flags, progress), chosen.loop.max_retries, say)
+
+
+def _cycle(wired: wiring.Engine, flags: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     cycle_id = access.new_cycle_id(wired.ports.clock())
     fence = wired.ledger.acquire(cycle_id)
     try:

@@ -1,10 +1,16 @@
-"""The tasks' names and queues, and how to send them without importing what they do."""
+"""The tasks' names and queues, and how to send them without importing what they do.
+
+A broker that takes no message is a ``BrokerError``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kombu.exceptions import OperationalError
+
+from recon.errors import BrokerError
 from workers.app import app
 
 CONTROL = "recon.control"
@@ -12,21 +18,35 @@ SCAN = "recon.scan"
 BEGIN = "recon.begin"
 FINISH = "recon.finish"
 SCAN_SHARD_AGAIN = "recon.scan_shard_again"
+#: A cycle that nobody began for this long is not begun any more: whoever asked for it has given up.
+#: Shorter than the visibility timeout, after which a dead worker's message is delivered once more.
+BEGIN_EXPIRES_S = 600.0
 
 
 def send_begin(cycle_id: str, flags: Mapping[str, Any]) -> None:
     """Have a control worker plan a cycle and send its shards out."""
-    app.send_task(BEGIN, (cycle_id, dict(flags)), queue=CONTROL, ignore_result=True)
+    # Under a task id of its own: a worker that met an expired one refuses every later one of that id.
+    _send(BEGIN, CONTROL, cycle_id, dict(flags), expires=BEGIN_EXPIRES_S)
 
 
 def send_again(cycle_id: str, shard_ids: Sequence[str]) -> None:
     """Send lost shards out again, or the final step where none is left."""
     for shard_id in shard_ids:
-        app.send_task(SCAN_SHARD_AGAIN, (cycle_id, shard_id), queue=SCAN, ignore_result=True)
+        _send(SCAN_SHARD_AGAIN, SCAN, cycle_id, shard_id)
     if not shard_ids:
         send_finish(cycle_id)
 
 
 def send_finish(cycle_id: str) -> None:
     """Have a control worker take the final step."""
-    app.send_task(FINISH, (cycle_id,), queue=CONTROL, ignore_result=True)
+    _send(FINISH, CONTROL, cycle_id)
+
+
+def _send(name: str, queue: str, *args: object, expires: float | None = None) -> None:
+    try:
+        app.send_task(name, args, queue=queue, ignore_result=True, expires=expires)
+    except OperationalError as error:
+        raise BrokerError(
+            f"the broker takes no messages: {str(error).removesuffix('.')}. Next: check that the server runs "
+            "and that the broker URL is right; `recon doctor` tries it.",
+        ) from error

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache, lru_cache
+from contextlib import contextmanager, suppress
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from recon import access, cycle, wiring
-from recon.errors import CycleFencedError, CycleLockedError, ReconError, StateError
+from recon.errors import BrokerError, LedgerLostError, ReconError, StateError
+from recon.model import Stage
 from recon.plan import Judgement
-from recon.ports import Ledger
+from workers.retrying import FIRST, may_pass, next_attempt, through_outages
 from workers.shard_report import ShardReport
 
 #: A holder of the final step that is silent for this long is taken for dead.
 FINISH_LEASE_S = 30.0
+#: A cycle that was opened this long ago, and whose shards were never noted as sent, lost its planner.
+SEND_DEADLINE_S = 30.0
+#: A cycle that is to begin, and does not, is sent out again after this long.
+DUE_AGAIN_S = 60.0
 
+_log = logging.getLogger(__name__)
 # Many threads ask at once: one of them makes it, the others wait.
 _wiring = threading.Lock()
 _loading = threading.Lock()
+
+
+class PlannerLostError(ReconError):
+    """Raised when the worker that planned a cycle died before its shards were known."""
 
 
 @cache
@@ -46,107 +57,199 @@ def _judgement(cycle_id: str) -> Judgement:
         return _loaded(cycle_id)
 
 
-def slot_cycle(every_s: float) -> str | None:
-    """Return the id of the cycle of this interval, for the first caller in it; None for all others."""
+def slot_cycle(every_s: float) -> tuple[str, dict[str, Any]] | None:
+    """Return the cycle of this interval and its flags, for the first caller in it; None for all others."""
     wired = engine()
     if not wired.ledger.take_slot(int(time.time() // every_s)):
         return None
     if wired.ledger.current() is not None:
         wired.ledger.record_overlap()
         return None
-    return access.new_cycle_id(wired.ports.clock())
+    cycle_id = access.new_cycle_id(wired.ports.clock())
+    wired.ledger.schedule(cycle_id, json.dumps(dict(FIRST)), DUE_AGAIN_S)  # should its message be lost
+    return cycle_id, dict(FIRST)
 
 
-def begin(cycle_id: str, flags: dict[str, Any]) -> list[str]:
-    """Take the lock, freeze the plan, open the ledger; return the shards to look at."""
-    wired = engine()
-    shard_ids: list[str] = []
-    if wired.ports.state.get(f"cycles/{cycle_id}/error.json") is not None:
-        return []  # given up before anybody began it
-    with _reported(cycle_id):
-        wired.ledger.acquire(cycle_id)
-        with wired.ledger.hold(cycle_id):
-            started = time.monotonic()
-            judged = wiring.planned(wired, cycle_id, flags)
-            _note(cycle_id, "plan", time.monotonic() - started)
-        shard_ids.extend(shard.id for shard in judged.scanned)
-        wired.ledger.open(cycle_id, shard_ids, wired.ports.clock())
-    return shard_ids
+def due_cycles() -> list[tuple[str, dict[str, Any]]]:
+    """Return the cycles, with their flags, that are to begin now: their message was lost, or one failed."""
+    return [(cycle_id, _flags(cycle_id)) for cycle_id in engine().ledger.due(DUE_AGAIN_S)]
 
 
-def scan_shard(cycle_id: str, shard_id: str) -> int:
-    """Look at one shard and report it, whatever came of it; return how many remain.
+def begin(cycle_id: str, flags: dict[str, Any]) -> list[str] | None:
+    """Take the lock, freeze the plan, open the ledger; return the shards to send out.
 
-    A message may arrive again, or for a cycle that was given up: then nothing is looked at.
+    None when there is nothing to send: the cycle failed or was given up, or another delivery has sent them.
     """
-    wired = engine()
-    if _is_settled(wired.ledger, cycle_id, shard_id):
-        return len(wired.ledger.remaining(cycle_id))
-    return wired.ledger.done(cycle_id, shard_id, _sketch_of(cycle_id, shard_id))
+    if engine().ports.state.get(f"cycles/{cycle_id}/error.json") is not None:
+        return None
+    ledger = engine().ledger
+    with _reported(cycle_id, flags):
+        ledger.acquire(cycle_id, json.dumps(flags))
+        with ledger.hold(cycle_id):
+            if ledger.stage(cycle_id) is Stage.PLANNING:
+                shard_ids = [shard.id for shard in _planned(cycle_id, flags).scanned]
+                through_outages(lambda: ledger.open(cycle_id, shard_ids, engine().ports.clock()))
+        if ledger.stage(cycle_id) is not Stage.SCANNING:
+            return ledger.remaining(cycle_id)
+    return None
 
 
-def _sketch_of(cycle_id: str, shard_id: str) -> str:
-    wired = engine()
-    judged = _judgement(cycle_id)
-    shard = next(shard for shard in judged.scanned if shard.id == shard_id)
-    with ShardReport(wired.board, cycle_id, shard) as report:
-        return cycle.scan_shard(wiring.counted(wired.ports, report.add), judged, shard)
+def sent(cycle_id: str, shard_ids: list[str]) -> None:
+    """Note that the shards of a begun cycle are on their way."""
+    engine().ledger.dispatched(cycle_id, shard_ids)
 
 
-def _is_settled(ledger: Ledger, cycle_id: str, shard_id: str) -> bool:
-    """Tell whether a shard has reported, or nobody waits for it any longer."""
-    if shard_id in ledger.refs(cycle_id):
-        return True
-    return bool(ledger.remaining(cycle_id)) and cycle_id not in ledger.open_cycles()
+def scan_shard(cycle_id: str, shard_id: str) -> bool:
+    """Look at one shard and report it, whatever came of it; return whether it was the last.
+
+    A shard that nobody waits for any longer is not looked at: it was delivered twice, or its cycle is over.
+    """
+    ledger = engine().ledger
+    if not ledger.awaits(cycle_id, shard_id):
+        return False
+    with ledger.hold(cycle_id):
+        ref = _sketch_of(cycle_id, shard_id)
+        try:
+            return through_outages(lambda: ledger.done(cycle_id, shard_id, ref)) == 0
+        except LedgerLostError as error:
+            _tell(cycle_id, error)
+            return False
 
 
 def finish(cycle_id: str) -> None:
     """Compare, publish and record under the cycle's fence; a second caller does nothing."""
-    wired = engine()
-    if wired.ledger.remaining(cycle_id):
+    ledger = engine().ledger
+    if ledger.stage(cycle_id) not in {Stage.SCANNED, Stage.OVERTAKEN}:
         return
-    if not wired.ledger.finish(cycle_id, secrets.token_hex(8), FINISH_LEASE_S):
+    holder = secrets.token_hex(8)
+    if not ledger.finish(cycle_id, holder, FINISH_LEASE_S):
         return
     with _reported(cycle_id):
-        fence = wired.ledger.acquire(cycle_id)
-        with wired.ledger.hold(cycle_id):
-            cycle.conclude(wired.ports, _judgement(cycle_id), fence, _noted(cycle_id))
-        wired.ledger.finished(cycle_id)
-        wired.ledger.release(cycle_id)
+        fence = ledger.acquire(cycle_id)
+        with ledger.hold(cycle_id, holder, FINISH_LEASE_S):
+            through_outages(partial(_conclude, cycle_id, fence))
+        ledger.finished(cycle_id)
     _loaded.cache_clear()
 
 
 def stuck() -> list[tuple[str, list[str]]]:
-    """Return open cycles with their shards past the deadline; none of them when all have reported."""
-    wired = engine()
-    found = []
-    for cycle_id in wired.ledger.open_cycles():
-        late = wired.ledger.overdue(cycle_id, wiring.SHARD_DEADLINE_S)
-        if late:
-            wired.ledger.dispatched(cycle_id, late)
-            found.append((cycle_id, late))
-        elif not wired.ledger.remaining(cycle_id):
-            found.append((cycle_id, []))
+    """Return the cycles that must be helped on, with the shards to send again; with none, their final step.
+
+    Closes those that cannot go on: overtaken by a newer one, or never opened by a planner that died.
+    """
+    ledger = engine().ledger
+    found: list[tuple[str, list[str]]] = []
+    for cycle_id in ledger.open_cycles():
+        match ledger.stage(cycle_id):
+            case Stage.SCANNING:
+                found.extend(_late(cycle_id, wiring.SHARD_DEADLINE_S))
+            case Stage.UNSENT:
+                found.extend(_late(cycle_id, SEND_DEADLINE_S))
+            case Stage.SCANNED:
+                found.append((cycle_id, []))
+            case Stage.LOST:
+                _lose(cycle_id)
+            case Stage.OVERTAKEN:
+                with _reported(cycle_id):
+                    ledger.acquire(cycle_id)  # refused, in the words that say why
+            case Stage.PLANNING | Stage.GONE | Stage.FINISHED:
+                pass
     return found
 
 
-@contextmanager
-def _reported(cycle_id: str) -> Iterator[None]:
-    """Put an error into the state, where whoever waits for the cycle finds it, and give the lock back."""
+def _late(cycle_id: str, deadline_s: float) -> Iterator[tuple[str, list[str]]]:
+    ledger = engine().ledger
+    late = ledger.overdue(cycle_id, deadline_s)
+    if late:
+        ledger.dispatched(cycle_id, late)
+        yield cycle_id, late
+
+
+def _lose(cycle_id: str) -> None:
+    with _reported(cycle_id):
+        raise PlannerLostError(
+            f"the worker that planned cycle {cycle_id} died, and nothing was published. See the workers' log "
+            "for the reason, then run again.",
+        )
+
+
+def _planned(cycle_id: str, flags: dict[str, Any]) -> Judgement:
+    """Return the cycle's plan: the one that is there, whose shards may have been scanned, else a new one."""
     wired = engine()
+    if wired.ports.state.get(f"cycles/{cycle_id}/plan.json") is not None:
+        return _judgement(cycle_id)
+    started = time.monotonic()
+    judged = wiring.planned(wired, cycle_id, flags)
+    _note(cycle_id, "plan", time.monotonic() - started)
+    return judged
+
+
+def _sketch_of(cycle_id: str, shard_id: str) -> str:
+    """Look at one shard; return the name of its sketch, or why there is none: its keys are then unknown."""
+    try:
+        wired, judged = engine(), _judgement(cycle_id)
+        shard = next(shard for shard in judged.scanned if shard.id == shard_id)
+        with ShardReport(wired.board, cycle_id, shard) as report:
+            return cycle.scan_shard(wiring.counted(wired.ports, report.add), judged, shard)
+    except Exception as error:  # noqa: BLE001 - whatever it was, the cycle must come to its end
+        _log.warning("shard %s of cycle %s has no result", shard_id, cycle_id, exc_info=True)
+        return f"failed: {error}"
+
+
+def _conclude(cycle_id: str, fence: int) -> None:
+    wired = engine()
+    cycle.conclude(wired.ports, _judgement(cycle_id), fence, _noted(cycle_id))
+    wired.ports.state.delete(f"cycles/{cycle_id}/error.json")  # of an attempt that found no Redis
+
+
+@contextmanager
+def _reported(cycle_id: str, flags: dict[str, Any] | None = None) -> Iterator[None]:
+    """End a cycle that fails: note the next attempt where there is one, give the lock back, then tell why.
+
+    The error goes into the state, where whoever waits for the cycle finds it. While Redis is away, nothing
+    can be noted there: the cycle stays open, and the watchdog takes it up again.
+    """
     try:
         yield
-    except (CycleFencedError, CycleLockedError) as error:
-        _fail(cycle_id, error)
-    except ReconError as error:
-        _fail(cycle_id, error)
-        wired.ledger.finished(cycle_id)
-        wired.ledger.release(cycle_id)
+    except Exception as error:
+        try:
+            through_outages(partial(_close, cycle_id, flags, error))
+        except BrokerError as silent:
+            _log.warning("cycle %s failed, and stays open: %s", cycle_id, silent)
+        _tell(cycle_id, error)
+        if not isinstance(error, ReconError):
+            raise
 
 
-def _fail(cycle_id: str, error: ReconError) -> None:
-    document = {"message": str(error), "exit_code": error.exit_code, "kind": type(error).__name__}
-    engine().ports.state.put(f"cycles/{cycle_id}/error.json", json.dumps(document).encode())
+def _close(cycle_id: str, flags: dict[str, Any] | None, error: Exception) -> None:
+    ledger, most = engine().ledger, engine().settings.loop.max_retries
+    again = next_attempt(cycle_id, _flags(cycle_id) if flags is None else flags, most)
+    if again is not None and may_pass(error):
+        ledger.schedule(again.cycle_id, json.dumps(again.flags), again.wait_s)
+        _log.warning(
+            "cycle %s failed: %s. Attempt %d of %d follows in about %.0f s, as cycle %s",
+            *(cycle_id, error, again.flags["attempt"], most, again.wait_s, again.cycle_id),
+        )
+    ledger.finished(cycle_id)
+
+
+def _flags(cycle_id: str) -> dict[str, Any]:
+    return dict(json.loads(engine().ledger.flags(cycle_id) or "{}"))
+
+
+def _tell(cycle_id: str, error: Exception) -> None:
+    state = engine().ports.state
+    document = {
+        "message": str(error) or type(error).__name__,
+        "exit_code": getattr(error, "exit_code", ReconError.exit_code),
+        "kind": type(error).__name__,
+        "may_pass": may_pass(error),
+    }
+    try:
+        if state.get(f"cycles/{cycle_id}/report.json") is None:  # else it ended well, and was delivered again
+            state.put(f"cycles/{cycle_id}/error.json", json.dumps(document).encode())
+    except StateError as silent:
+        _log.warning("cycle %s failed (%s), which could not be noted: %s", cycle_id, error, silent)
 
 
 def _note(cycle_id: str, step: str, spent_s: float) -> None:
@@ -155,8 +258,7 @@ def _note(cycle_id: str, step: str, spent_s: float) -> None:
 
 
 def _noted(cycle_id: str) -> dict[str, float]:
-    try:
+    with suppress(StateError):
         content = engine().ports.state.get(f"cycles/{cycle_id}/timings.json")
-    except StateError:
-        return {}
-    return dict(json.loads(content)) if content else {}
+        return dict(json.loads(content)) if content else {}
+    return {}

@@ -8,21 +8,33 @@ from celery import chord
 
 from workers import steps
 from workers.app import task
-from workers.messages import BEGIN, CONTROL, FINISH, SCAN, SCAN_SHARD_AGAIN, send_again, send_finish
+from workers.messages import (
+    BEGIN,
+    CONTROL,
+    FINISH,
+    SCAN,
+    SCAN_SHARD_AGAIN,
+    send_again,
+    send_begin,
+    send_finish,
+)
 
 
 @task(name="recon.scheduled_cycle", queue=CONTROL)
 def scheduled_cycle(every_s: float) -> None:
     """Begin the cycle of this interval, unless another beat or a running cycle has it."""
-    cycle_id = steps.slot_cycle(every_s)
-    if cycle_id is not None:
-        begin.apply_async((cycle_id, {}), task_id=f"{cycle_id}:begin")
+    found = steps.slot_cycle(every_s)
+    if found is not None:
+        send_begin(*found)
 
 
 @task(name=BEGIN, queue=CONTROL)
 def begin(cycle_id: str, flags: dict[str, Any]) -> None:
     """Plan the cycle and fan its shards out; the chord's body finishes it."""
-    dispatch(cycle_id, steps.begin(cycle_id, flags))
+    shard_ids = steps.begin(cycle_id, flags)
+    if shard_ids is not None:
+        dispatch(cycle_id, shard_ids)
+        steps.sent(cycle_id, shard_ids)
 
 
 @task(name="recon.scan_shard", queue=SCAN)
@@ -34,7 +46,7 @@ def scan_shard(cycle_id: str, shard_id: str) -> None:
 @task(name=SCAN_SHARD_AGAIN, queue=SCAN)
 def scan_shard_again(cycle_id: str, shard_id: str) -> None:
     """Look at a shard that was lost; the chord does not wait for this one, so the last of them finishes."""
-    if steps.scan_shard(cycle_id, shard_id) == 0:
+    if steps.scan_shard(cycle_id, shard_id):
         send_finish(cycle_id)
 
 
@@ -46,7 +58,9 @@ def finish(cycle_id: str) -> None:
 
 @task(name="recon.watchdog", queue=CONTROL)
 def watchdog() -> None:
-    """Send shards past their deadline out again, and finish cycles whose chord never fired."""
+    """Begin what is to be tried again, send lost shards out again, finish cycles whose chord never fired."""
+    for cycle_id, flags in steps.due_cycles():
+        send_begin(cycle_id, flags)
     for cycle_id, shard_ids in steps.stuck():
         send_again(cycle_id, shard_ids)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from recon.model import KeyRange
-from recon.ports import Folders, Lister, Page
+from recon.ports import Folders, Lister, Order, Page
 
 
 class CountedLister:
@@ -24,6 +24,10 @@ class CountedLister:
     def folders(self, prefix: bytes) -> Folders:
         """Return one delimiter level below ``prefix``."""
         return self._lister.folders(prefix)
+
+    def order(self, prefix: bytes) -> Order:
+        """Return whether keys below ``prefix`` come in byte order."""
+        return self._lister.order(prefix)
 
     def read(self, key: bytes) -> bytes:
         """Return one object's content."""

@@ -1,7 +1,7 @@
 """The cycle's ledger on Redis: who may run, what must report, what has reported.
 
 Keys, under a prefix P (described at the head of ``lua/ledger.lua``): ``P:cycle:lock``, ``P:cycle:fence``,
-``P:cycle:open``, ``P:cycle:<id>``, ``P:cycle:<id>:wait``, ``P:cycle:<id>:refs``; and here
+``P:cycle:open``, ``P:cycle:<id>``, ``P:cycle:<id>:wait``, ``P:cycle:<id>:refs``, ``P:cycle:next``; and here
 ``P:cycle:slot:<n>`` (STRING, expires) and ``P:cycle:stats`` (HASH counter -> how often).
 
 The lock belongs to the cycle, not to a process: whoever works for the cycle renews it.
@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from recon.errors import BrokerError, CycleLockedError
+from recon.errors import BrokerError, CycleLockedError, LedgerLostError
+from recon.model import Stage
 
 if TYPE_CHECKING:  # ports describe Arrow batches; who only watches a cycle does without Arrow
     from recon.ports import Broker
@@ -50,14 +51,18 @@ class RedisLedger:
         self._keep_ms = round(keep_s * 1000)
         self._keep_finished_ms = round(keep_finished_s * 1000)
 
-    def acquire(self, cycle_id: str) -> int:
+    def acquire(self, cycle_id: str, flags: str = "") -> int:
         """Take the cycle lock; return the fence, the same one each time for one cycle.
+
+        Args:
+            cycle_id: The cycle.
+            flags: How it is run, kept for whoever must begin it again; with them, the watchdog knows it.
 
         Raises:
             CycleLockedError: another cycle holds the lock.
             CycleFencedError: a newer cycle has begun since, or this cycle has finished.
         """
-        taken, *rest = self._run("acquire", cycle_id)
+        taken, *rest = self._run("acquire", cycle_id, flags)
         if taken:
             return int(rest[0])
         holder, left_ms = rest
@@ -67,13 +72,19 @@ class RedisLedger:
         )
 
     @contextmanager
-    def hold(self, cycle_id: str) -> Iterator[None]:
+    def hold(self, cycle_id: str, holder: str = "", lease_s: float = DEFAULT_LOCK_TTL_S) -> Iterator[None]:
         """Renew the lock in the background, each third of its time to live, while the block runs.
 
-        A lock that was lost to another cycle is not fought for: the fence refuses this cycle's writes.
+        With the ``holder`` of the final step, its lease is renewed too. A lock that was lost to another cycle
+        is not fought for: the fence refuses this cycle's writes.
         """
         ended = Event()
-        keeper = Thread(target=self._keep, args=(cycle_id, ended), name=f"lock of {cycle_id}", daemon=True)
+        keeper = Thread(
+            target=self._keep,
+            args=(cycle_id, ended, holder, lease_s),
+            name=f"lock of {cycle_id}",
+            daemon=True,
+        )
         keeper.start()
         try:
             yield
@@ -104,7 +115,7 @@ class RedisLedger:
         """
         remain = int(self._run("done", cycle_id, shard_id, ref))
         if remain < 0:
-            raise BrokerError(
+            raise LedgerLostError(
                 f"the ledger of cycle {cycle_id} is gone: it has expired, or Redis lost its data. "
                 "Nothing was recorded; the next cycle looks again at everything.",
             )
@@ -127,7 +138,7 @@ class RedisLedger:
         return bool(self._run("finish", cycle_id, holder, round(lease_s * 1000)))
 
     def finished(self, cycle_id: str) -> None:
-        """Mark the cycle as finished for good; its keys expire soon after."""
+        """Mark the cycle as finished for good and give its lock back; its keys expire soon after."""
         self._run("finished", cycle_id, self._keep_finished_ms)
 
     def current(self) -> str | None:
@@ -136,8 +147,32 @@ class RedisLedger:
         return None if holder is None else holder.decode()
 
     def open_cycles(self) -> list[str]:
-        """Return the cycles that were opened and have not finished, the longest silent first."""
+        """Return the cycles begun with flags, or opened, that have not finished; the longest silent first."""
         return _words(self._run("unfinished", ""))
+
+    def stage(self, cycle_id: str) -> Stage:
+        """Return how far a cycle is, as the watchdog needs to know it."""
+        return Stage(self._run("stage", cycle_id).decode())
+
+    def awaits(self, cycle_id: str, shard_id: str) -> bool:
+        """Tell whether a shard's result is still wanted: it has not reported, and its cycle goes on."""
+        return bool(self._run("awaits", cycle_id, shard_id))
+
+    def flags(self, cycle_id: str) -> str | None:
+        """Return the flags that a cycle was begun, or is to begin, with."""
+        found: bytes | None = self._broker.command("HGET", f"{self._prefix}:{cycle_id}", "flags")
+        return None if found is None else found.decode()
+
+    def schedule(self, cycle_id: str, flags: str, delay_s: float) -> bool:
+        """Note that a cycle is to begin in ``delay_s``; False when it was noted before, or has begun.
+
+        Any cycle that takes the lock before then makes it unneeded: it is forgotten.
+        """
+        return bool(self._run("schedule", cycle_id, round(delay_s * 1000), flags))
+
+    def due(self, again_s: float) -> list[str]:
+        """Return the noted cycles whose time has come; named again after ``again_s`` until one has begun."""
+        return _words(self._run("due", "", round(again_s * 1000)))
 
     def take_slot(self, slot: int) -> bool:
         """Take the interval number ``slot``; True for one caller only, so that two beats yield one cycle."""
@@ -161,6 +196,7 @@ class RedisLedger:
         keys = [
             *(f"{self._prefix}:{name}" for name in ("lock", "fence", "open")),
             *(cycle, f"{cycle}:wait", f"{cycle}:refs"),
+            f"{self._prefix}:next",
         ]
         return self._broker.run(
             f"ledger_{step}",
@@ -168,10 +204,10 @@ class RedisLedger:
             [cycle_id, round(self._ttl_s * 1000), self._keep_ms, *args],
         )
 
-    def _keep(self, cycle_id: str, ended: Event) -> None:
-        while not ended.wait(self._ttl_s / 3):
+    def _keep(self, cycle_id: str, ended: Event, holder: str, lease_s: float) -> None:
+        while not ended.wait(min(self._ttl_s, lease_s) / 3):
             try:
-                held = self._run("renew", cycle_id)
+                held = self._run("renew", cycle_id, holder, round(lease_s * 1000))
             except BrokerError as error:
                 _log.warning("the lock of cycle %s was not renewed: %s", cycle_id, error)
                 continue

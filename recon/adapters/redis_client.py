@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,7 +17,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
-from recon.errors import BrokerError, CycleFencedError
+from recon.errors import BrokerError, CycleFencedError, QueuesTakenError
 
 #: Seconds to reach the server. redis-py's defaults changed between releases, so every time is spelt out.
 CONNECT_TIMEOUT_S = 5.0
@@ -27,12 +28,11 @@ RETRIES = 3
 #: The oldest server that this project's tests run on; LPOS, which the scripts use, came with 6.0.6.
 MINIMUM_VERSION = (6, 2)
 
+#: What WAITAOF says where it cannot work.
+_CANNOT_TELL = ("unknown command", "appendonly is disabled")
+
 #: What the refusal holds (the client cuts the server's code off where it has a class for it) -> what to do.
 NEXT_STEPS = (
-    (
-        "OTHERLAKE",
-        "set another queues.prefix for this lake, or withdraw that lake's tasks and delete <prefix>:q:lake",
-    ),
     ("maxmemory", "give Redis more memory (maxmemory) or drain the queues; nothing of this call was written"),
     ("read only replica", "point the broker URL at the primary: this server is a read-only replica"),
     ("MISCONF", "Redis cannot write to its disk: free space there, then see its log"),
@@ -44,6 +44,14 @@ NEXT_STEPS = (
     ("same slot", "on a Cluster the prefix needs a hash tag: queues.prefix: '{recon}'"),
     ("WRONGTYPE", "another program uses one of these keys: set another queues.prefix"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """What is wrong with a server, one sentence each: ``refused`` makes it unfit, ``warned`` risks tasks."""
+
+    refused: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
 
 
 class RedisBroker:
@@ -82,35 +90,58 @@ class RedisBroker:
         with _broker_errors(str(parts[0])):
             return self._client.execute_command(*parts)  # type: ignore[no-untyped-call]  # redis-py leaves it bare
 
-    def check(self) -> list[str]:
-        """Return what makes this server unfit, one sentence each; raise ``BrokerError`` if it is silent."""
+    def saved(self, write: Sequence[str | bytes | int], timeout_s: float) -> bool | None:
+        """Run one write, and wait until it and all before it are on the server's own disk.
+
+        Returns:
+            False when that took longer than ``timeout_s``; None where the server cannot tell: it has no
+            WAITAOF (it came with 7.2), or no append-only file.
+        """
+        with _broker_errors("WAITAOF"):
+            pipe = self._client.pipeline(transaction=False)  # one connection: the wait is for its own writes
+            for command in (write, ("WAITAOF", 1, 0, round(timeout_s * 1000))):
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it bare
+            written, reply = pipe.execute(raise_on_error=False)
+            if isinstance(written, Exception):
+                raise written
+            if isinstance(reply, Exception):
+                if any(words in str(reply) for words in _CANNOT_TELL):
+                    return None
+                raise reply
+        return int(reply[0]) >= 1
+
+    def check(self) -> Fitness:
+        """Return what is wrong with this server; raise ``BrokerError`` if it is silent."""
         self.command("PING")
         with _broker_errors("INFO"):
             info: dict[str, Any] = self._client.info("everything")
-        found = str(info.get("redis_version", "0"))
-        problems = []
-        if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < MINIMUM_VERSION:
-            problems.append(
-                f"Redis {found} is too old: 6.2 or newer is needed. Upgrade it, or unset the broker."
-            )
-        policy = info.get("maxmemory_policy", "noeviction")
-        if policy != "noeviction":
-            problems.append(
-                f"maxmemory-policy is {policy}: Redis may drop tasks when it is full. Set it to noeviction.",
-            )
-        if not info.get("aof_enabled"):
-            problems.append(
-                "appendonly is off: a restart of Redis loses every queue silently. Set it to yes.",
-            )
-        if info.get("role") not in (None, "master"):
-            problems.append(
-                "this server is a replica: it takes no writes. Point the broker URL at the primary."
-            )
-        return problems
+        return Fitness(tuple(_refused(info)), tuple(_warned(info)))
 
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
+
+
+def _refused(info: dict[str, Any]) -> Iterator[str]:
+    found = str(info.get("redis_version", "0"))
+    if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < MINIMUM_VERSION:
+        yield f"Redis {found} is too old: 6.2 or newer is needed. Upgrade it, or unset the broker."
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        yield (
+            f"maxmemory-policy is {policy}: Redis may drop tasks when it is full. Set it to noeviction "
+            "(redis-cli CONFIG SET maxmemory-policy noeviction, and in its configuration)."
+        )
+    if info.get("role") not in (None, "master"):
+        yield "this server is a replica: it takes no writes. Point the broker URL at the primary."
+
+
+def _warned(info: dict[str, Any]) -> Iterator[str]:
+    if not info.get("aof_enabled"):
+        yield (
+            "appendonly is off: a restart of Redis loses every queue silently. Set it to yes "
+            "(redis-cli CONFIG SET appendonly yes, and in its configuration)."
+        )
 
 
 @cache
@@ -127,11 +158,17 @@ def _broker_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        said = str(error)
+        said = str(error).removesuffix(".")
         if said.startswith("FENCED"):
             raise CycleFencedError(
                 f"{doing} was refused: this cycle is {said.lower()}. A newer cycle owns the queues, or "
                 "this one has ended; nothing was written. Start a new cycle.",
+            ) from error
+        if said.startswith("OTHERLAKE"):
+            raise QueuesTakenError(
+                f"{doing} was refused: these queues belong to another lake, "
+                f"{said.removeprefix('OTHERLAKE ')}. Give this lake its own queues.prefix. If that lake is "
+                "given up, delete its keys, <prefix>:q:* and <prefix>:queue:*.",
             ) from error
         raise BrokerError(f"Redis failed at {doing}: {said}. Next: {_next_step(error)}.") from error
 

@@ -55,11 +55,11 @@ class RedisTaskQueue:
         self._visibility_ms = round(visibility_s * 1000)
         self._lists = [f"{prefix}:queue:{level.label}" for level in Priority]
         books = [f"{prefix}:q:{name}" for name in ("body", "meta", "gone", "stats", "lake")]
-        self._stats_key = f"{prefix}:q:stats"
+        self._stats_key, self._lake_key = f"{prefix}:q:stats", f"{prefix}:q:lake"
         self._keys = [*self._lists, *books, f"{prefix}:cycle:fence"]
 
     def claim_lake(self) -> None:
-        """Name this lake as the owner of the queues; raise ``BrokerError`` when another lake owns them."""
+        """Name this lake as the queues' owner; raise ``QueuesTakenError`` when another lake is."""
         self._broker.run("queue_claim", self._keys, [self._lake])
 
     def outstanding(self, lake: str) -> list[OutstandingTask]:
@@ -128,6 +128,15 @@ class RedisTaskQueue:
     def depths(self) -> dict[Priority, int]:
         """Return the length of each queue list, what others pushed included."""
         return {level: int(self._broker.command("LLEN", self._lists[level])) for level in Priority}
+
+    def saved(self, timeout_s: float) -> bool | None:
+        """Wait until what was written is on the server's disk; False: not in time, None: unknowable."""
+        return self._broker.saved(("HINCRBY", self._stats_key, "waited", 1), timeout_s)
+
+    def owner(self) -> str | None:
+        """Return the lake that these queues belong to, if any."""
+        owner: bytes | None = self._broker.command("GET", self._lake_key)
+        return None if owner is None else owner.decode("utf-8", "replace")
 
     def stats(self) -> dict[str, int]:
         """Return how often tasks were published, moved, repaired, revised, withdrawn and republished."""

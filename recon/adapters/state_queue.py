@@ -72,6 +72,10 @@ class StateTaskQueue:
         counts = Counter(task.priority for task in self._read().values())
         return {level: counts[level] for level in Priority}
 
+    def saved(self, timeout_s: float) -> None:
+        """Do nothing: the state store has written a file when it returns."""
+        del timeout_s
+
     def _change(self, items: Mapping[str, _Item], step: Callable[[_Tasks, _Item], str]) -> dict[str, str]:
         before = self._read()
         held = dict(before)

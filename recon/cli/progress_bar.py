@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Any, Self
 
+import click
+
 from recon.core.progress import Phase, Standing
 
 #: A shard that has run for less than this holds nothing up.
@@ -69,6 +71,15 @@ class ProgressBar:
                 console=console, get_renderable=self._drawn, refresh_per_second=10, transient=True
             )
             self._live.start()
+
+    def say(self, text: str) -> None:
+        """Say something that stays, above the bar."""
+        if not self._wanted:
+            return
+        if self._live is None:
+            click.echo(f"recon: {text}", err=True)
+        else:
+            self._live.console.print(f"recon: {text}", markup=False)
 
     def close(self) -> None:
         """Take the bar away."""

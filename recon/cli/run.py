@@ -86,20 +86,22 @@ def _show(document: dict[str, Any], *, as_json: bool) -> None:
 def _cycle(config: Path | None, flags: dict[str, Any], *, inline: bool) -> Iterator[dict[str, Any]]:
     """Run a cycle and yield its report at once; workers stop when the block ends."""
     from recon import access
+    from recon.settings import adopt
 
     chosen = access.settings(config)
+    adopt(chosen)
     _check(flags["select"])
     with ProgressBar() as progress:
         if inline:
             from workers.inline import run_inline
 
-            document = run_inline(chosen, flags, progress.show)
+            document = run_inline(chosen, flags, progress.show, progress.say)
             progress.close()
             yield document
             return
         from workers.driver import run_cycle
 
-        with run_cycle(chosen, flags, progress.show) as document:
+        with run_cycle(chosen, flags, progress.show, progress.say) as document:
             progress.close()
             yield document
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from recon.settings.load import child_environment, is_supervised, load_settings, settings_schema, supervised
+from recon.settings.load import (
+    adopt,
+    child_environment,
+    is_supervised,
+    load_settings,
+    settings_schema,
+    supervised,
+)
 from recon.settings.values import Settings
 
 __all__ = [
     "Settings",
+    "adopt",
     "child_environment",
     "is_supervised",
     "load_settings",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from recon.core.invalid import InvalidValueError
 
 _S3 = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]*(?:/.*)?")
-_BROKER_SCHEMES = ("redis", "rediss", "unix", "redis+socket", "sentinel")
+_BROKER_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
 _LOCAL_SCHEMES = ("unix", "redis+socket")
 _EMBEDDED_WITH_S3 = (
     "the embedded broker lives under the state folder, but the state is on S3; "
@@ -18,6 +18,12 @@ _EMBEDDED_WITH_S3 = (
 _REMOTE_WITH_FOLDER = (
     "a remote broker lets other hosts work on this state, but they cannot reach its folder; set `state` to "
     "s3://…, or `state_shared: true` if the folder is on a shared file system, or use a local broker"
+)
+
+_INSECURE = (
+    "the Redis at {host} is on another host, with neither a password nor TLS: whoever reaches it can read "
+    "and forge tasks; use redis://:password@{host} or rediss://{host}, or, in a network that you trust, set "
+    "`queues: {{allow_insecure: true}}`"
 )
 
 
@@ -67,3 +73,20 @@ def refusals(broker: str | None, state: str, *, state_shared: bool) -> list[str]
     if broker is not None and is_remote(broker) and state.startswith("file://") and not state_shared:
         return [_REMOTE_WITH_FOLDER]
     return []
+
+
+def insecurity(address: str | None) -> list[str]:
+    """Return why this Redis must not be used unless ``queues.allow_insecure`` says so; it shows no password.
+
+    TLS whose certificate is not verified (``ssl_cert_reqs=none``) protects from nobody, and does not count.
+    """
+    if address is None or not is_remote(address):
+        return []
+    parts = urlsplit(address)
+    said = parse_qs(parts.query)
+    verified = "none" not in "".join(said.get("ssl_cert_reqs", [])).lower()
+    if parts.password or said.get("password"):
+        return []
+    if parts.scheme == "rediss" and verified:
+        return []
+    return [_INSECURE.format(host=f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname)]

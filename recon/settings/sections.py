@@ -143,6 +143,10 @@ class QueuesSection(Shape):
     url: Name | None = Field(None, repr=False, description="Default: the broker's.")
     prefix: Name = "recon"
     visibility_s: PositiveDuration = Field(900.0, alias="visibility")
+    allow_insecure: Flag = Field(
+        default=False,
+        description="true: a Redis on another host (`broker` or `url`) may have neither password nor TLS.",
+    )
 
 
 class LoopSection(Shape):

@@ -267,6 +267,102 @@ def test_a_cycle_that_was_silent_for_longer_than_its_keys_are_kept_is_not_open(b
     assert ledger.remaining("one") == []
 
 
+def test_a_finisher_keeps_its_lease_while_it_works(broker):
+    ledger = opened(RedisLedger(broker), "one", "a")
+    assert ledger.finish("one", "first", 0.15)
+    with ledger.hold("one", "first", 0.15):
+        time.sleep(0.4)
+        assert not ledger.finish("one", "second", 0.15)
+    time.sleep(0.2)
+    assert ledger.finish("one", "second", 0.15)
+
+
+def test_the_end_of_a_cycle_gives_its_lock_back_and_no_other(ledger, redis_server):
+    opened(ledger, "one", "a").finished("one")
+    assert ledger.current() is None
+    opened(ledger, "two", "a")
+    lose_lock(redis_server)
+    ledger.acquire("three")
+    ledger.finished("two")
+    assert ledger.current() == "three"
+
+
+# ---- what the watchdog sees
+
+
+def test_a_cycle_begun_with_flags_is_open_before_its_shards_are_known(ledger):
+    ledger.acquire("one", "{}")
+    ledger.acquire("one")
+    assert (ledger.open_cycles(), ledger.flags("one")) == (["one"], "{}")
+    ledger.finished("one")
+    assert ledger.open_cycles() == []
+
+
+def test_a_cycle_goes_through_its_stages(ledger, redis_server):
+    stages = [ledger.stage("one")]
+    ledger.acquire("one", "{}")
+    stages.append(ledger.stage("one"))
+    lose_lock(redis_server)
+    stages.append(ledger.stage("one"))
+    ledger.acquire("one", "{}")
+    ledger.open("one", ["a"], NOW)
+    stages.append(ledger.stage("one"))
+    ledger.dispatched("one", ["a"])
+    stages.append(ledger.stage("one"))
+    ledger.done("one", "a", "r")
+    stages.append(ledger.stage("one"))
+    lose_lock(redis_server)
+    ledger.acquire("two", "{}")
+    stages.append(ledger.stage("one"))
+    ledger.finished("one")
+    stages.append(ledger.stage("one"))
+    assert " ".join(stages) == "gone planning lost unsent scanning scanned overtaken finished"
+
+
+def test_a_shard_is_awaited_until_it_has_reported_or_its_cycle_is_over(ledger, redis_server):
+    assert not ledger.awaits("one", "a")
+    opened(ledger, "one", "a", "b")
+    assert ledger.awaits("one", "a")
+    assert not ledger.awaits("one", "stranger")
+    ledger.done("one", "a", "r")
+    assert not ledger.awaits("one", "a")
+    lose_lock(redis_server)
+    ledger.acquire("two")
+    assert not ledger.awaits("one", "b")
+
+
+# ---- cycles that are to begin
+
+
+def test_a_noted_cycle_is_named_when_its_time_comes_and_again_until_it_has_begun(ledger):
+    assert ledger.schedule("one", '{"attempt":1}', 0.1)
+    assert not ledger.schedule("one", '{"attempt":1}', 0)
+    assert ledger.due(0.1) == []
+    time.sleep(0.15)
+    assert ledger.due(0.1) == ["one"]
+    assert ledger.flags("one") == '{"attempt":1}'
+    assert ledger.due(0.1) == []
+    time.sleep(0.15)
+    assert ledger.due(0.1) == ["one"]
+    ledger.acquire("one", '{"attempt":1}')
+    time.sleep(0.15)
+    assert ledger.due(0.1) == []
+    assert not ledger.schedule("one", '{"attempt":1}', 0)
+
+
+def test_any_cycle_that_takes_the_lock_makes_a_noted_one_unneeded(ledger):
+    ledger.schedule("one", "{}", 0)
+    ledger.acquire("two")
+    assert ledger.due(0) == []
+
+
+def test_a_noted_cycle_leaves_nothing_behind(broker, redis_server):
+    ledger = RedisLedger(broker, keep_s=0.1)
+    ledger.schedule("one", "{}", 60)
+    time.sleep(0.15)
+    assert list(redis_server.client.scan_iter()) == []
+
+
 # ---- slots, overlaps, leftovers
 
 
@@ -284,7 +380,7 @@ def test_overlapping_firings_are_counted(ledger):
 
 
 def test_a_thousand_cycles_leave_nothing_behind(broker, redis_server):
-    ledger = RedisLedger(broker, ttl_s=60, keep_s=1, keep_finished_s=0.05)
+    ledger = RedisLedger(broker, ttl_s=60, keep_s=1, keep_finished_s=0.5)
     for number in range(1000):
         cycle_id = f"c{number}"
         ledger.take_slot(number)

@@ -9,30 +9,31 @@ import time
 import pytest
 from redis_servers import SERVERS, binary_of, running
 
-from recon.adapters.redis_client import RedisBroker
+from recon.adapters.redis_client import Fitness, RedisBroker
 from recon.errors import BrokerError
 
 
 def test_a_server_set_up_as_documented_has_no_problems(broker):
-    assert broker.check() == []
+    assert broker.check() == Fitness()
 
 
 def test_a_server_that_may_lose_or_evict_tasks_is_named(broker, redis_server):
     redis_server.client.config_set("appendonly", "no")
     redis_server.client.config_set("maxmemory-policy", "allkeys-lru")
     try:
-        problems = broker.check()
+        found = broker.check()
     finally:
         redis_server.client.config_set("appendonly", "yes")
         redis_server.client.config_set("maxmemory-policy", "noeviction")
-    assert [problem.split()[0] for problem in problems] == ["maxmemory-policy", "appendonly"]
-    assert all("Set it to" in problem for problem in problems)
+    assert [problem.split()[0] for problem in found.refused] == ["maxmemory-policy"]
+    assert [problem.split()[0] for problem in found.warned] == ["appendonly"]
+    assert all("Set it to" in problem for problem in (*found.refused, *found.warned))
 
 
 def test_a_replica_is_named(broker, redis_server):
     redis_server.client.execute_command("REPLICAOF", "127.0.0.1", "1")
     try:
-        (problem,) = broker.check()
+        (problem,) = broker.check().refused
     finally:
         redis_server.client.execute_command("REPLICAOF", "NO", "ONE")
     assert "replica" in problem
@@ -88,3 +89,35 @@ def test_a_server_that_hangs_is_given_up_after_the_reply_timeout(name):
         os.kill(server.pid, signal.SIGCONT)
         broker.command("PING")
         broker.close()
+
+
+WRITE = ("HINCRBY", "recon:q:stats", "waited", 1)
+
+
+def test_what_was_written_is_waited_for_where_the_server_can_tell(broker, redis_server):
+    redis_server.client.config_set("appendfsync", "always")
+    try:
+        saved = broker.saved(WRITE, 5)
+    finally:
+        redis_server.client.config_set("appendfsync", "no")
+    version = redis_server.client.info("server")
+    can_tell = "valkey_version" in version or tuple(map(int, version["redis_version"].split(".")[:2])) >= (
+        7,
+        2,
+    )
+    assert saved is (True if can_tell else None)
+    assert redis_server.client.hget("recon:q:stats", "waited") == b"1"
+
+
+def test_a_disk_that_is_not_reached_in_time_is_told(broker, redis_server):
+    started = time.monotonic()
+    assert broker.saved(WRITE, 0.2) in (False, None)  # appendfsync no: the server leaves it to the system
+    assert time.monotonic() - started < 5
+
+
+def test_without_an_append_only_file_nothing_is_waited_for(broker, redis_server):
+    redis_server.client.config_set("appendonly", "no")
+    try:
+        assert broker.saved(WRITE, 5) is None
+    finally:
+        redis_server.client.config_set("appendonly", "yes")

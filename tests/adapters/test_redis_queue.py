@@ -328,6 +328,19 @@ def test_a_second_lake_on_the_same_prefix_is_refused(queue, broker):
     assert [held.id for held in queue.outstanding(LAKE)] == [task(1).id]
 
 
+def test_the_owner_of_the_queues_can_be_asked_for(queue, broker):
+    assert queue.owner() is None
+    queue.claim_lake()
+    assert RedisTaskQueue(broker, lake="s3://other").owner() == LAKE
+
+
+def test_waiting_for_the_disk_changes_no_task(queue, redis_server):
+    queue.publish([task(1)], fence=1)
+    before = queue.outstanding(LAKE)
+    assert queue.saved(0.05) in {True, False, None}
+    assert queue.outstanding(LAKE) == before
+
+
 def test_two_lakes_on_two_prefixes_do_not_meet(queue, broker):
     other = RedisTaskQueue(broker, lake="s3://other", prefix="two")
     queue.publish([task(1)], fence=1)

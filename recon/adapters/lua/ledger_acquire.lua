@@ -1,6 +1,6 @@
 -- Takes the cycle lock; returns {1, fence}, or {0, who holds it, for how many ms yet}.
--- KEYS  1 lock | 2 fence | 3 open | 4 cycle | 5 wait | 6 refs (ledger.lua)
--- ARGV  1 cycle id | 2 lock's ttl | 3 keep
+-- KEYS  1 lock | 2 fence | 3 open | 4 cycle | 5 wait | 6 refs | 7 next (ledger.lua)
+-- ARGV  1 cycle id | 2 lock's ttl | 3 keep | 4 flags: how the cycle is run; '' from one that nobody watches
 
 local holder = call('GET', LOCK)
 if holder and holder ~= cycle then return {0, holder, call('PTTL', LOCK)} end
@@ -18,5 +18,10 @@ call('SET', LOCK, cycle, 'PX', ttl)
 call('SET', FENCE, text)
 call('HSET', CYCLE, 'fence', text)
 call('HDEL', CYCLE, 'released')
+call('DEL', NEXT) -- what is to begin is done by this cycle
+if ARGV[4] ~= '' then
+  call('HSET', CYCLE, 'flags', ARGV[4])
+  call('ZADD', OPEN, now, cycle)
+end
 renew()
 return {1, fence}

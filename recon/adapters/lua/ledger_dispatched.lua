@@ -9,4 +9,5 @@ for i = 4, #ARGV do
     waiting = waiting + 1
   end
 end
+if call('HEXISTS', CYCLE, 'started_at') == 1 then call('HSET', CYCLE, 'sent', '1') end
 return waiting

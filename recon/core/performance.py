@@ -1,0 +1,37 @@
+"""What ``performance`` of recon.yaml allows each step of a cycle, and which limits a cycle exceeded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+#: Limit's key -> the timings (``timings_s`` of a report) that it bounds, how it is said, seconds per unit.
+#: Coverage and gaps come out of one comparison, so both limits bound its time.
+_BOUNDED: tuple[tuple[str, tuple[str, ...], str, float], ...] = (
+    ("s3_scan_max_minutes", ("scan",), "the scan", 60.0),
+    ("coverage_analysis_max_seconds", ("compare",), "the comparison (coverage and gaps together)", 1.0),
+    ("gap_detection_max_seconds", ("compare",), "the comparison (coverage and gaps together)", 1.0),
+    ("task_generation_max_seconds", ("publish",), "the publication", 1.0),
+    ("full_cycle_max_minutes", ("plan", "scan", "compare", "publish"), "the cycle", 60.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceLimits:
+    """The limits as recon.yaml spells them; None where there is none."""
+
+    s3_scan_max_minutes: float | None = None
+    coverage_analysis_max_seconds: float | None = None
+    gap_detection_max_seconds: float | None = None
+    task_generation_max_seconds: float | None = None
+    full_cycle_max_minutes: float | None = None
+
+
+def exceeded(limits: PerformanceLimits, timings_s: Mapping[str, float]) -> Iterator[str]:
+    """Yield a line for each limit that the timings exceed: its key, its value, and what was measured."""
+    for key, steps, doing, unit_s in _BOUNDED:
+        limit: float | None = getattr(limits, key)
+        took = sum(timings_s.get(step, 0.0) for step in steps) / unit_s
+        if limit is not None and took > limit:
+            unit = key.rpartition("_")[2]
+            yield f"performance.{key} is {limit:g}: {doing} took {took:.3g} {unit}"

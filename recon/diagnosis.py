@@ -1,0 +1,197 @@
+"""The checks of ``recon doctor``: what was found of each part of the set-up, and how to mend it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from recon import access, wiring
+from recon.adapters.redis_client import RedisBroker
+from recon.adapters.s3 import S3Lister
+from recon.adapters.s3.probe import Probe
+from recon.errors import BrokerError, ListingOrderError, ReconError, StateError
+from recon.findings import latest, report
+from recon.memory import Hints
+from recon.ports import Lister, StateStore
+from recon.settings import Settings
+
+#: Seconds that this host's clock and the lake's may differ: freshness compares one with the other.
+SKEW_MAX_S = 5.0
+#: Where the warnings of a report speak of a type none of whose patterns matched an object.
+_UNMATCHED = ": pattern matched 0 of "
+
+
+class Status(StrEnum):
+    """How a check ended; ``warn`` costs speed or safety, ``fail`` keeps recon from its work."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what was looked at, what was found, and what to do unless it is well."""
+
+    name: str
+    status: Status
+    found: str
+    fix: str = ""
+
+
+def diagnosis(chosen: Settings) -> Iterator[Check]:
+    """Yield the checks of everything but the workers, one after the other."""
+    yield _inventory(chosen)
+    state = _state(chosen)
+    yield state
+    usable = state.status is Status.OK
+    if usable:
+        yield from _patterns(access.state(chosen))
+    yield from _lake(chosen, access.state(chosen) if usable else None)
+    yield from _redis(chosen)
+
+
+def _inventory(chosen: Settings) -> Check:
+    name, fix = "inventory", "correct what is named; `recon validate` shows every data type"
+    try:
+        found = wiring.validated(chosen)
+    except ReconError as error:
+        return Check(name, Status.FAIL, str(error), fix)
+    types = {item["name"] for item in found["types"]}
+    if found["skipped"]:
+        skipped = "; ".join(f"{name} is skipped: {reason}" for name, reason in found["skipped"].items())
+        return Check(name, Status.FAIL, skipped, fix)
+    return Check(name, Status.OK, f"{len(types)} data types")
+
+
+def _state(chosen: Settings) -> Check:
+    name, probe = "state", f"doctor-{secrets.token_hex(4)}.txt"
+    try:
+        store = access.state(chosen)
+        for content in (b"one", b"another"):
+            store.put(probe, content)
+            if store.get(probe) != content:
+                raise StateError(f"{chosen.state} does not give back what was just written")
+        store.delete(probe)
+    except ReconError as error:
+        return Check(
+            name, Status.FAIL, str(error), "make it writable, or name another one: `state`, RECON_STATE"
+        )
+    return Check(name, Status.OK, f"{chosen.state} can be written and read")
+
+
+def _patterns(state: StateStore) -> Iterator[Check]:
+    name = "patterns"
+    try:
+        document = report(state, latest(state))
+    except StateError:
+        yield Check(name, Status.OK, "no cycle has finished yet, so nothing is known of them")
+        return
+    lines: list[str] = [line for line in document["warnings"] if _UNMATCHED in line]  # type: ignore[attr-defined]
+    for line in lines:
+        fix = "correct the pattern by what the lake has; until an object matches, few of its tasks are queued"
+        yield Check(name, Status.WARN, line, fix)
+    if not lines:
+        yield Check(name, Status.OK, f"each one matched an object in cycle {document['cycle_id']}")
+
+
+def _lake(chosen: Settings, state: StateStore | None) -> Iterator[Check]:
+    name = "lake"
+    try:
+        lister = wiring.lister(chosen)
+        seen = _top(lister)
+    except ReconError as error:
+        fix = "check `lake` (RECON_LAKE), s3.endpoint_url, s3.region, s3.profile, and the credentials' rights"
+        yield Check(name, Status.FAIL, str(error), fix)
+        return
+    yield Check(name, Status.OK, f"{chosen.lake} {seen}")
+    yield from _backend(chosen, lister, state)
+
+
+def _top(lister: Lister) -> str:
+    try:
+        top = lister.folders(b"")
+    except ListingOrderError:  # it answers, in an order of its own: the check of the backend says more
+        return "can be listed"
+    return f"has {len(top.prefixes)} prefixes and {top.keys} keys at its top"
+
+
+def _backend(chosen: Settings, lister: Lister, state: StateStore | None) -> Iterator[Check]:
+    """Yield what a backend that speaks S3 does with listings; its next cycle heeds it."""
+    if not isinstance(lister, S3Lister):
+        return
+    try:
+        found = lister.probe()
+    except ReconError as error:
+        yield Check("key order", Status.FAIL, str(error), "see the check of the lake")
+        return
+    if not found.may_split and state is not None:
+        Hints.distrust(state, chosen.lake)
+    yield _order(found, trusted=state is None or Hints.load(state, chosen.lake).ordered)
+    if found.skew_s is not None:
+        yield _clock(found.skew_s)
+
+
+def _order(found: Probe, *, trusted: bool) -> Check:
+    name = "key order"
+    seen = f"{found.server or 'the server'}: {found.keys} keys looked at in {found.requests} requests"
+    if not found.may_split:
+        fix = "this backend does not keep key order: recon lists it by whole prefixes"
+        return Check(name, Status.WARN, f"{seen}; {found.detail}", fix)
+    if not trusted:
+        fix = "it is listed by whole prefixes; delete hints.json in the state to try range splits again"
+        return Check(name, Status.WARN, f"{seen}, in key order; an earlier cycle saw it out of order", fix)
+    return Check(name, Status.OK, f"{seen}, in key order, StartAfter is honoured")
+
+
+def _clock(skew_s: float) -> Check:
+    name, way = "clock", "ahead of" if skew_s > 0 else "behind"
+    found = f"this host's clock is {abs(skew_s):.0f} s {way} the lake's"
+    if abs(skew_s) > SKEW_MAX_S:
+        return Check(name, Status.WARN, found, "set it by NTP: freshness and due times are judged by it")
+    return Check(name, Status.OK, found)
+
+
+def _redis(chosen: Settings) -> Iterator[Check]:
+    try:
+        servers = wiring.servers(chosen)
+    except ReconError as error:
+        yield Check("broker", Status.FAIL, str(error), "start a Redis and name it: `broker`, RECON_REDIS_URL")
+        return
+    checks = [check for name, server in servers.items() for check in _server(name, server)]
+    yield from checks
+    if chosen.task_queue.mode != "file" and not any(check.status is Status.FAIL for check in checks):
+        yield _owner(chosen, servers)
+    for server in servers.values():
+        server.close()
+
+
+def _server(name: str, server: RedisBroker) -> Iterator[Check]:
+    try:
+        found = server.check()
+    except BrokerError as error:
+        problem, _, fix = str(error).partition(" Next: ")
+        yield Check(name, Status.FAIL, problem, fix or f"start it, or correct `{name}` (RECON_REDIS_URL)")
+        return
+    said = [(Status.FAIL, line) for line in found.refused] + [(Status.WARN, line) for line in found.warned]
+    for status, line in said:
+        problem, _, fix = line.partition(". ")
+        yield Check(name, status, problem, fix)
+    if not said:
+        yield Check(name, Status.OK, "answers, keeps an append-only file, and evicts nothing")
+
+
+def _owner(chosen: Settings, servers: Mapping[str, RedisBroker]) -> Check:
+    name, prefix = "queues", chosen.queues.prefix
+    try:
+        owner = wiring.task_queue(chosen, servers).owner()
+    except ReconError as error:
+        return Check(name, Status.FAIL, str(error), "see the check of the broker")
+    if owner not in {None, chosen.lake}:
+        fix = f"set another queues.prefix; if that lake is gone, delete {prefix}:q:* and {prefix}:queue:*"
+        return Check(name, Status.FAIL, f"{prefix}:* belong to another lake, {owner}", fix)
+    return Check(
+        name, Status.OK, f"{prefix}:queue:* are this lake's" if owner else f"{prefix}:queue:* are free"
+    )
