@@ -76,9 +76,10 @@ def choice(
     try:
         found = read()
     except CatalogError as error:
+        reason = str(error).removeprefix(f"{spec.where}: ")
         if copy is None:
-            return Choice(spec, None, Notice(str(error), spec.where))
-        stands_in = f"{error}. Until it can be read, {_described(copy)} stands in"
+            return Choice(spec, None, Notice(reason, spec.where))
+        stands_in = f"{reason}. Until it can be read, {_described(copy)} stands in"
         return Choice(spec, copy.catalog, Notice(stands_in, spec.where))
     lost = 0 if copy is None else copy.rows - found.frame.height
     if copy is None or not trips(copy.rows, lost, limits):
