@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +39,11 @@ def common(command: _Command) -> _Command:
 def print_json(document: Any) -> None:
     """Print one JSON document."""
     click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+
+
+def is_terminal() -> bool:
+    """Tell whether progress may be shown: stderr is a terminal."""
+    return sys.stderr.isatty()
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any, Self
 
 import click
 
+from recon.cli.common import is_terminal
 from recon.core.progress import Phase, Standing
 
 #: A shard that has run for less than this holds nothing up.
@@ -19,9 +19,8 @@ def details(standing: Standing) -> list[str]:
     """Return the lines below the bar."""
     lines = []
     if standing.objects or standing.requests:
-        lines.append(
-            f"{standing.objects:,} objects, {standing.objects_per_s:,.0f}/s, {standing.requests:,} requests"
-        )
+        asked = f", {standing.requests:,} requests" if standing.requests else ""  # a folder takes none
+        lines.append(f"{standing.objects:,} objects, {standing.objects_per_s:,.0f}/s{asked}")
     if standing.oldest and standing.oldest_s >= _SLOW_S:
         lines.append(f"slowest shard ({standing.oldest_s:.0f} s): {standing.oldest}")
     return lines
@@ -42,7 +41,7 @@ class ProgressBar:
 
     def __init__(self) -> None:
         self._live: Any = None
-        self._wanted = sys.stderr.isatty()
+        self._wanted = is_terminal()
         self._standing = Standing(Phase.STARTING)
         self._since = (Phase.STARTING, time.monotonic())
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from recon.cli.tables import percent, say, table
+from recon.cli.tables import BOUND, percent, say, table
 
 _COUNTS = ("have", "stale", "small", "missing", "unknown")
 #: Warnings that a terminal is shown.
@@ -25,7 +25,7 @@ def print_summary(document: dict[str, Any]) -> None:
         f"{observed['requests']:,} requests, {shards['complete']} of {shards['planned']} shards complete, "
         f"{document['duration_s']:.1f} s" + (" (dry run)" if document["dry_run"] else ""),
     )
-    click.echo("  ".join(f"{name} {count:,}" for name, count in verdicts.items()))
+    say("  ".join(f"{name}{BOUND}{count:,}" for name, count in verdicts.items()))
     click.echo()
     headings = ["data type", "kind", "partitions", "expected", *_COUNTS, "coverage"]
     table(headings, _by_type(document["coverage"]), right=set(range(2, len(headings))), spare=_SPARE)

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+#: A space at which no line is broken.
+BOUND = "\N{NO-BREAK SPACE}"
 #: Cells between two columns.
 _GAP = 2
 #: Heading -> the colour of a count there that is not zero.
@@ -56,12 +58,12 @@ def table(
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a sentence; a terminal gets it broken between words."""
+    """Print a sentence; a terminal gets it broken between words, but not at a ``BOUND`` space."""
     stream = sys.stderr if err else sys.stdout
     if stream.isatty():
         width = shutil.get_terminal_size().columns
         text = textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False)
-    click.echo(text, err=err)
+    click.echo(text.replace(BOUND, " "), err=err)
 
 
 def percent(share: float) -> str:
@@ -109,10 +111,11 @@ def _rich_table(
     console = Console(highlight=False)
     kept = fitted(headings, rows, console.width, spare)
     drawn: Any = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
+    widths = _widths(headings, rows)
     for column in kept:
-        is_right = column in right
-        justify: Any = "right" if is_right else "left"
-        drawn.add_column(Text(headings[column]), justify=justify, no_wrap=is_right, overflow="fold")
+        justify: Any = "right" if column in right else "left"
+        is_whole = column in right or widths[column] <= console.width // 3
+        drawn.add_column(Text(headings[column]), justify=justify, no_wrap=is_whole, overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(row[column], style(headings[column], row[column])) for column in kept))
     console.print(drawn)

@@ -30,7 +30,7 @@ def validate(config: Path | None, *, as_json: bool) -> None:
 def _print(checked: dict[str, Any]) -> None:
     headings = ["data type", "kind", "range", "count", "partition", "example"]
     skipped = [[name, "skipped", why, "-", "-", "-"] for name, why in checked["skipped"].items()]
-    table(headings, [*map(_line, checked["types"]), *skipped], right={3})
+    table(headings, [*map(_line, checked["types"]), *skipped], right={3}, spare=("partition",))
     for line in checked["warnings"]:
         say(f"warning: {line}", err=True)
     if checked["without_effect"]:
