@@ -165,10 +165,8 @@ def _marks(batch: pa.RecordBatch) -> list[Mark]:
         return []
     last = batch.num_rows - 1
     rows = [*range(_MARK_ROWS - 1, last, _MARK_ROWS), last]
-    keys = batch.column("key").take(pa.array(rows, pa.int32()))
-    return [
-        (key.as_py() or b"", row - before) for key, row, before in zip(keys, rows, [-1, *rows], strict=False)
-    ]
+    keys = batch.column("key")
+    return [(keys[row].as_py() or b"", row - before) for row, before in zip(rows, [-1, *rows], strict=False)]
 
 
 def _iso(moment: datetime) -> str:

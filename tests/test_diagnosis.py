@@ -20,6 +20,12 @@ expected_coverage: {nba: {data_types: {box: {path_patterns: ["PATTERN"]}}}}
 """
 
 
+BY_GAME = """
+catalogs: {games: {lake: games.csv}}
+expected_coverage: {nba: {data_types: {box: {for_each: games, path_patterns: ["box/{id}.json"]}}}}
+"""
+
+
 @pytest.fixture(scope="module")
 def valkey():
     with running(binary_of("valkey-9"), *ON_DISK) as server:
@@ -177,3 +183,13 @@ def test_a_clock_that_is_wrong_by_seconds_is_told(skew_s, status):
     found = _clock(skew_s)
     assert found.status == status
     assert f"{abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'}" in found.found
+
+
+def test_a_sample_lake_that_is_still_to_be_made_is_no_failure(place):
+    (place.folder / "inventory.yaml").write_text(BY_GAME)
+    chosen = load_settings(place.settings().config_path, {"RECON_LAKE": "sample-lake"}, cwd=place.folder)
+    found = wrong(chosen)
+    assert list(found) == ["lake"]
+    assert found["lake"].status is Status.WARN
+    assert "recon run" in found["lake"].fix
+    assert not (place.folder / "sample-lake").exists()

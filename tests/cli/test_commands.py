@@ -94,6 +94,20 @@ def test_what_watches_a_cycle_starts_without_the_engine(module, finished):
     assert not engine & set(python(code).split())
 
 
+def test_a_cycle_imports_no_pandas(finished):
+    code = f"""
+import os, sys
+os.chdir({str(finished.folder)!r})
+from recon.cli import recon
+try:
+    recon.main(["run", "--inline", "--json"], standalone_mode=False)
+except SystemExit as ended:
+    assert ended.code == 0
+print("pandas" in sys.modules)
+"""
+    assert python(code).splitlines()[-1] == "False"
+
+
 def test_a_misspelled_command_is_answered_with_the_right_one(finished):
     done = finished.recon("gap")
     assert done.returncode == 2

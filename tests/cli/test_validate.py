@@ -58,4 +58,4 @@ def test_it_makes_nothing_on_disk_and_says_that_the_sample_lake_is_still_to_come
     assert done.returncode == 0
     assert sorted(tmp_path.rglob("*")) == before
     assert "recon run makes it" in done.stderr
-    assert "odds.lines" in done.stdout
+    assert "nba_api.team_stats" in done.stdout
