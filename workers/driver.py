@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from recon import access
-from recon.core.progress import Phase, ScanWatch, Standing
+from recon.core.progress import Phase, Progress, RunProgress, ScanWatch
 from recon.errors import BrokerError, ReconError
 from recon.settings import Settings, child_environment
 from workers.crew import Crew
@@ -29,8 +29,6 @@ _PATIENCE_S = 60.0
 _FINISH_AGAIN_S = 10.0
 #: What the final step may take after its report is written.
 _SETTLE_S = 60.0
-
-Progress = Callable[[Standing], None]
 
 
 class RemoteError(ReconError):
@@ -65,11 +63,11 @@ def run_cycle(
     with nullcontext() if log is None else Crew(child_environment(chosen), log) as crew:
         # Everything here happens while the workers start, which takes longest.
         if access.sample_is_wanted(chosen):
-            progress(Standing(Phase.SAMPLE))
+            progress(RunProgress(Phase.SAMPLE))
             access.make_sample(chosen)
 
         def attempt() -> tuple[_Waiting, dict[str, Any]]:
-            progress(Standing(Phase.WAITING if crew is None else Phase.STARTING))
+            progress(RunProgress(Phase.WAITING if crew is None else Phase.STARTING))
             waiting = _Waiting(chosen, flags, crew, progress)
             return waiting, waiting.report()
 
@@ -167,9 +165,9 @@ class _Waiting:
         self._board_next = now_s + _BOARD_S
         if done or left:
             seen = self._look.board.read(self._cycle_id)
-            self._progress(self._watch.standing(seen, done, done + left, now_s))
+            self._progress(self._watch.so_far(seen, done, done + left, now_s))
         elif self._look.ledger.current() == self._cycle_id:
-            self._progress(Standing(Phase.PLANNING))
+            self._progress(RunProgress(Phase.PLANNING))
 
     def _send_again(self) -> None:
         """Send out again whatever a lost worker or broker may have held."""

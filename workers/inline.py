@@ -7,13 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from recon import access, cycle, wiring
-from recon.core.progress import Phase, ScanWatch, Standing
+from recon.core.progress import Phase, Progress, RunProgress, ScanWatch
 from recon.model import ShardProgress
 from recon.settings import Settings
 from workers.retrying import run_attempts
 from workers.shard_report import ShardReport
-
-Progress = Callable[[Standing], None]
 
 
 def run_inline(
@@ -23,17 +21,10 @@ def run_inline(
 
     A cycle that fails is tried again, as a new one, up to ``reconciliation_loop.max_retries`` times.
 
-    Args:
-        chosen: How it runs.
-        flags: ``dry_run`` and ``select``.
-        progress: Told how far the cycle is.
-        say: Told why a cycle is tried again.
-
-    Raises:
-        ReconError: What stopped the cycle.
+    The arguments are those of ``driver.run_cycle``; a ``ReconError`` says what stopped the cycle.
     """
     if access.sample_is_wanted(chosen):
-        progress(Standing(Phase.SAMPLE))
+        progress(RunProgress(Phase.SAMPLE))
         access.make_sample(chosen)
     wired = wiring.engine(chosen)
     return run_attempts(lambda: _cycle(wired, flags, progress), chosen.loop.max_retries, say)
@@ -44,7 +35,7 @@ def _cycle(wired: wiring.Engine, flags: Mapping[str, Any], progress: Progress) -
     fence = wired.ledger.acquire(cycle_id)
     try:
         with wired.ledger.hold(cycle_id):
-            progress(Standing(Phase.PLANNING))
+            progress(RunProgress(Phase.PLANNING))
             started = time.monotonic()
             judged = wiring.planned(wired, cycle_id, flags)
             spent_s = {"plan": time.monotonic() - started, "planned_at": time.time()}
@@ -52,7 +43,7 @@ def _cycle(wired: wiring.Engine, flags: Mapping[str, Any], progress: Progress) -
             for shard in judged.scanned:
                 with ShardReport(board, cycle_id, shard) as report:
                     cycle.scan_shard(wiring.counted(wired.ports, report.add), judged, shard)
-            progress(Standing(Phase.CONCLUDING, len(judged.scanned), len(judged.scanned)))
+            progress(RunProgress(Phase.CONCLUDING, len(judged.scanned), len(judged.scanned)))
             return cycle.conclude(wired.ports, judged, fence, spent_s)
     finally:
         wired.ledger.release(cycle_id)
@@ -71,7 +62,7 @@ class _OwnBoard:
         """Say how far a shard is."""
         self._seen[shard_id] = progress
         done = sum(said.ended for said in self.read(cycle_id).values())
-        self._progress(self._watch.standing(self._seen, done, self._planned, time.monotonic()))
+        self._progress(self._watch.so_far(self._seen, done, self._planned, time.monotonic()))
 
     def read(self, cycle_id: str) -> dict[str, ShardProgress]:
         """Return what every shard said last."""

@@ -8,14 +8,14 @@ from typing import Any, Self
 import click
 
 from recon.cli.common import is_terminal
-from recon.core.progress import Phase, Standing
+from recon.core.progress import Phase, RunProgress
 
 #: A shard that has run for less than this holds nothing up.
 _SLOW_S = 2.0
 _BAR_CELLS = 24
 
 
-def details(standing: Standing) -> list[str]:
+def details(standing: RunProgress) -> list[str]:
     """Return the lines below the bar."""
     lines = []
     if standing.objects or standing.requests:
@@ -26,7 +26,7 @@ def details(standing: Standing) -> list[str]:
     return lines
 
 
-def headline(standing: Standing) -> str:
+def headline(standing: RunProgress) -> str:
     """Return the words beside the bar."""
     if not standing.planned:
         return ""
@@ -37,12 +37,12 @@ def headline(standing: Standing) -> str:
 
 
 class ProgressBar:
-    """Draws a ``Standing``, over the last one; draws nothing unless stderr is a terminal."""
+    """Draws a ``RunProgress``, over the last one; draws nothing unless stderr is a terminal."""
 
     def __init__(self) -> None:
         self._live: Any = None
         self._wanted = is_terminal()
-        self._standing = Standing(Phase.STARTING)
+        self._standing = RunProgress(Phase.STARTING)
         self._since = (Phase.STARTING, time.monotonic())
 
     def __enter__(self) -> Self:
@@ -51,7 +51,7 @@ class ProgressBar:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def show(self, standing: Standing) -> None:
+    def show(self, standing: RunProgress) -> None:
         """Show how far the cycle is."""
         if not self._wanted:
             return

@@ -37,9 +37,7 @@ def status(config: Path | None, *, as_json: bool, metric: str | None) -> None:
     if metric is not None:
         click.echo(str(values[metric]))
         return
-    short = {
-        name: document[name] for name in ("cycle_id", "finished_at", "duration_s", "observed", "verdicts")
-    }
+    short = {name: document[name] for name in _SHORT}
     if as_json:
         print_json({**short, "gaps": document["gaps"], "tasks": document["tasks"], "metrics": values})
         return

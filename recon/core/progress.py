@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,7 +21,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunProgress:
     """How far a cycle is.
 
     ``eta_s`` (of the scan) is None until a shard is done; ``oldest`` is '' when none runs.
@@ -38,13 +38,17 @@ class Standing:
     oldest_s: float = 0.0
 
 
+#: Is told how far a cycle is, again and again.
+Progress = Callable[[RunProgress], None]
+
+
 class ScanWatch:
-    """Turns what the shards say into a ``Standing``, look after look; remembers when each was first seen."""
+    """Turns what the shards say into ``RunProgress``, look after look; remembers when each was first seen."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
 
-    def standing(self, seen: Mapping[str, ShardProgress], done: int, planned: int, now_s: float) -> Standing:
+    def so_far(self, seen: Mapping[str, ShardProgress], done: int, planned: int, now_s: float) -> RunProgress:
         """Return how far the scan is at ``now_s`` (any clock that does not go back)."""
         for shard_id in seen:
             self._since.setdefault(shard_id, now_s)
@@ -52,7 +56,7 @@ class ScanWatch:
         oldest = min(running, key=lambda name: (running[name], name), default=None)
         objects = sum(said.objects for said in seen.values())
         elapsed_s = now_s - min(self._since.values(), default=now_s)
-        return Standing(
+        return RunProgress(
             Phase.SCANNING if done < planned else Phase.CONCLUDING,
             done,
             planned,

@@ -7,11 +7,11 @@ import json
 from terminal import shown
 
 from recon.cli.progress_bar import details, headline
-from recon.core.progress import Phase, Standing
+from recon.core.progress import Phase, RunProgress
 
 
 def test_a_scan_shows_shards_what_is_left_rates_and_the_slowest():
-    standing = Standing(Phase.SCANNING, 3, 16, 12_345, 67, 1234.6, 75.2, "nba_api/boxscores/", 12.4)
+    standing = RunProgress(Phase.SCANNING, 3, 16, 12_345, 67, 1234.6, 75.2, "nba_api/boxscores/", 12.4)
     assert headline(standing) == "3/16 shards, about 1 min 15 s left"
     assert details(standing) == [
         "12,345 objects, 1,235/s, 67 requests",
@@ -20,8 +20,8 @@ def test_a_scan_shows_shards_what_is_left_rates_and_the_slowest():
 
 
 def test_planning_shows_no_numbers():
-    assert headline(Standing(Phase.PLANNING)) == ""
-    assert details(Standing(Phase.PLANNING)) == []
+    assert headline(RunProgress(Phase.PLANNING)) == ""
+    assert details(RunProgress(Phase.PLANNING)) == []
 
 
 def test_a_terminal_sees_the_phases_and_stdout_only_the_result(finished):
