@@ -58,8 +58,10 @@ def resolve(
     its certificate, at ``/bucket``. Raise botocore's errors, or ValueError, where the settings are unusable.
     """
     region = region or session.get_config_variable("region") or "us-east-1"
-    client = session.create_client("s3", region_name=region, endpoint_url=endpoint_url)
-    url = parse_url(client.meta.endpoint_url)
+    if endpoint_url is None:
+        # Only botocore's client knows its rules; it reads 15 MB of service descriptions for that.
+        endpoint_url = session.create_client("s3", region_name=region).meta.endpoint_url
+    url = parse_url(endpoint_url)
     if url.scheme not in {"http", "https"} or not url.host:
         raise ValueError(f"the endpoint {url.host or ''!r} is not http://host or https://host")
     port = f":{url.port}" if url.port else ""

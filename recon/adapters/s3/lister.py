@@ -184,6 +184,7 @@ class S3Lister:
             answer = self._client.list_objects(asked, self._place(prefix))
             meter.untold += answer.requests
             page = self._read(prefix, answer)
+            del answer  # its body need not live while the page is used and the next one comes
             yield page
             if page.token is None:
                 return

@@ -69,8 +69,7 @@ def up_to(batch: pa.RecordBatch, end: bytes | None) -> tuple[pa.RecordBatch, boo
     """Return the rows with keys up to ``end`` (inclusive), and whether ``end`` was reached."""
     if end is None or not batch.num_rows or batch.column(0)[-1].as_py() < end:
         return batch, False
-    above = pc.index(pc.greater(batch.column(0), _scalar(end)), True).as_py()
-    return (batch if above < 0 else batch.slice(0, above)), True
+    return batch.filter(pc.less_equal(batch.column(0), _scalar(end))), True
 
 
 def sorted_inside(batches: list[pa.RecordBatch], span: KeyRange) -> pa.RecordBatch:
