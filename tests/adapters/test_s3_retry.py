@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from recon.adapters.s3.retry import Gate, Patience
+from recon.adapters.s3.retry import OUTAGE_S, PAUSE_S, Gate, Outage, Patience
 
 
 def test_waits_are_jittered_below_a_doubling_bound_that_ends():
@@ -46,3 +46,24 @@ def test_a_full_gate_lets_nobody_in_until_one_leaves():
     assert gate.enter(0.01) is None
     threading.Timer(0.05, lambda: gate.leave(inside, throttled=False)).start()
     assert gate.enter(5) is not None
+
+
+def test_a_server_that_answers_nobody_for_long_is_asked_now_and_then_until_it_answers():
+    outage, patience = Outage(), Patience(attempts=8)
+    for second in range(0, int(OUTAGE_S) + 1, 10):
+        assert outage.tries(patience, second) == 8
+        outage.silent(second + 9)
+    gone = OUTAGE_S + 10
+    assert outage.tries(patience, gone) == 0
+    assert outage.tries(patience, gone + PAUSE_S) == 1
+    outage.silent(gone + PAUSE_S)
+    assert outage.tries(patience, gone + PAUSE_S + 1) == 0
+    outage.answered()
+    assert outage.tries(patience, gone + PAUSE_S + 2) == 8
+
+
+def test_a_question_after_a_long_silence_is_tried_as_often_as_any():
+    outage, patience = Outage(), Patience(attempts=8)
+    assert outage.tries(patience, 0) == 8
+    outage.silent(10)
+    assert outage.tries(patience, 3600) == 8

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError
 from recon.adapters.s3.endpoint import Endpoint, resolve
 from recon.adapters.s3.page import LISTING_END
 from recon.adapters.s3.refusal import refusal
-from recon.adapters.s3.retry import Gate, PassingError, Patience
+from recon.adapters.s3.retry import OUTAGE_S, Gate, Outage, PassingError, Patience
 from recon.adapters.s3.signing import Signer
 from recon.errors import AccessDeniedError, LakeError, LakeUnreachableError, ListingInvalidError
 
@@ -77,6 +77,7 @@ class S3Client:
         self._connections = connections
         self._patience = patience
         self._gate = Gate(connections)
+        self._outage = Outage()
         self._lock = threading.Lock()
         self._line: _Line | None = None
 
@@ -133,11 +134,18 @@ class S3Client:
         deadline = time.monotonic() + patience.deadline_s
         attempt = 1
         while True:
+            tries = self._outage.tries(patience, time.monotonic())
+            if not tries:
+                raise LakeUnreachableError(
+                    f"cannot {question.action} at {line.endpoint.origin}: the server has answered nobody for "
+                    f"{OUTAGE_S:g} s. Nothing is concluded about its keys; check the server, run again."
+                )
             try:
-                return self._paced(line, question, attempt, deadline)
+                answer = self._paced(line, question, attempt, deadline)
             except PassingError as error:
                 wait_s = patience.wait_s(attempt)
-                if attempt >= patience.attempts or time.monotonic() + wait_s > deadline:
+                if attempt >= tries or time.monotonic() + wait_s > deadline:
+                    self._outage.silent(time.monotonic())
                     final = error.last(
                         f"cannot {question.action} at {line.endpoint.origin}: {error}, {attempt} times. "
                         "Nothing is concluded about its keys; check the server and the network, run again."
@@ -145,8 +153,12 @@ class S3Client:
                     final.requests = attempt
                     raise final from error
             except LakeError as error:
+                self._outage.answered()
                 error.requests = attempt
                 raise
+            else:
+                self._outage.answered()
+                return answer
             time.sleep(wait_s)
             attempt += 1
 

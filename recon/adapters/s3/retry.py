@@ -18,9 +18,9 @@ class Patience:
     """
 
     attempts: int = 8
-    deadline_s: float = 120.0
+    deadline_s: float = 60.0
     connect_s: float = 5.0
-    read_s: float = 20.0
+    read_s: float = 10.0
     first_wait_s: float = 0.1
     longest_wait_s: float = 8.0
 
@@ -40,6 +40,40 @@ class PassingError(Exception):
         super().__init__(reason)
         self.last = last
         self.throttled = throttled
+
+
+#: Seconds without an answer after which a server counts as gone.
+OUTAGE_S = 60.0
+#: Seconds between two questions to a server that counts as gone.
+PAUSE_S = 20.0
+
+
+class Outage:
+    """Tells how often to try while a server answers nobody: a whole patience per shard would take hours.
+
+    Times are monotonic seconds. Questions further apart than ``OUTAGE_S`` say nothing of each other.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._asked = self._paused_until = 0.0
+
+    def tries(self, patience: Patience, now: float) -> int:
+        """Return how often a question may be tried that is asked ``now``; 0: not at all, it is gone."""
+        if self._since is None or now - self._asked > OUTAGE_S:
+            self._since = now
+        self._asked = now
+        if now - self._since <= OUTAGE_S:
+            return patience.attempts
+        return 0 if now < self._paused_until else 1
+
+    def silent(self, now: float) -> None:
+        """Note a question that was given up ``now``."""
+        self._paused_until = now + PAUSE_S
+
+    def answered(self) -> None:
+        """Note a good answer, or a refusal: the server is there."""
+        self._since = None
 
 
 class Gate:
