@@ -143,7 +143,11 @@ def _warnings(
         f"{notice.where}: {notice.message}" if notice.where else notice.message for notice in judged.told
     ]
     failed = [result.facts for result in sketch.shards.values() if not result.complete]
-    lines.extend(sorted({f"a shard failed, so its keys are unknown: {facts.failure}" for facts in failed}))
+    lines.extend(
+        sorted(
+            {f"a part of the lake was not seen, so its keys are unknown: {facts.failure}" for facts in failed}
+        )
+    )
     absent = len(judged.scanned) - len(sketch.shards)
     if absent:
         lines.append(f"{absent} shards never reported; their keys are unknown")

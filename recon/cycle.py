@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from recon import plan as plans
@@ -26,6 +26,7 @@ from recon.errors import BrokerError, StateError
 from recon.findings import merged
 from recon.memory import Hints, Memory
 from recon.model import PublishCounts, Shard
+from recon.pace import Pace
 from recon.plan import Judgement, Options, Plan
 from recon.ports import Lister, Outputs, StateStore, TaskQueue
 from recon.report import report_document
@@ -45,6 +46,7 @@ class Ports:
     outputs: Outputs
     queue: TaskQueue
     clock: Clock
+    pace: Pace = field(default_factory=Pace)
 
 
 def plan(
@@ -81,7 +83,7 @@ def load(ports: Ports, cycle_id: str) -> Judgement:
 def scan_shard(ports: Ports, judged: Judgement, shard: Shard) -> str:
     """Look at one shard and put its sketch into the state; return the state's name for it."""
     name = f"cycles/{judged.plan.cycle_id}/shards/{shard.id}.arrow"
-    ports.state.put(name, sketch_file.encoded(scan(ports.lister, judged, shard, ports.clock)))
+    ports.state.put(name, sketch_file.encoded(scan(ports.lister, judged, shard, ports.clock, ports.pace)))
     return name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,9 +13,10 @@ import pyarrow as pa
 from recon.core.marks import Mark, boundaries
 from recon.core.sketch import ShardFacts, ShardSketch
 from recon.core.sketcher import Sketcher
-from recon.errors import LakeError, ListingOrderError, ReconError
-from recon.lanes import PAGES_ALONE, Lanes
-from recon.model import KeyRange, Shard
+from recon.errors import LakeError, LakeUnreachableError, ListingOrderError, ReconError
+from recon.lanes import PAGES_ALONE, Lanes, Part
+from recon.model import Shard
+from recon.pace import Pace
 from recon.plan import Judgement
 from recon.ports import Lister, Page
 
@@ -84,7 +86,31 @@ class _Gathering:
         self.waiting, self.rows = [], 0
 
 
-def scan(lister: Lister, judged: Judgement, shard: Shard, clock: Clock) -> ShardSketch:
+@dataclass(eq=False)
+class _Failures:
+    """What went wrong with the ranges of one shard, by their numbers; safe to call from their threads."""
+
+    by_range: dict[int, ReconError] = field(default_factory=dict)
+    stop: ReconError | None = None
+
+    def note(self, number: int, error: ReconError) -> None:
+        """Keep why a range was not seen whole; stop the shard where the next range would fare no better."""
+        self.by_range.setdefault(number, error)
+        if isinstance(error, (LakeUnreachableError, ListingOrderError, ShardLateError)):
+            self.stop = self.stop or error
+
+    @property
+    def out_of_order(self) -> bool:
+        """Tell whether the backend's order cannot be trusted: no range of it was seen whole then."""
+        return any(isinstance(error, ListingOrderError) for error in self.by_range.values())
+
+    def first(self) -> str | None:
+        """Return the failure that says most, for people."""
+        error = self.stop or next((error for _, error in sorted(self.by_range.items())), None)
+        return None if error is None else str(error)
+
+
+def scan(lister: Lister, judged: Judgement, shard: Shard, clock: Clock, pace: Pace) -> ShardSketch:
     """Return the sketch of one shard. A failed look is data (``facts.failure``), never an absence."""
     options = judged.plan.options
     started_at = clock()
@@ -92,14 +118,16 @@ def scan(lister: Lister, judged: Judgement, shard: Shard, clock: Clock) -> Shard
         judged.domains, judged.plan.now, judged.ignored, tuple(prefix.encode() for prefix in options.own)
     )
     gathering = _Gathering(sketcher)
-    lanes = Lanes(max(options.connections, _CONNECTIONS // max(1, len(judged.scanned))))
-    failures: list[ReconError] = []
+    lanes = Lanes(max(options.connections, _CONNECTIONS // max(1, len(judged.scanned))), pace)
+    failures = _Failures()
 
-    def look(span: KeyRange) -> tuple[KeyRange, ...]:
+    def look(part: Part) -> tuple[Part, ...]:
         try:
-            return () if failures else _list(lister, span, gathering, lanes, late if ordered else None)
+            if failures.stop is not None:
+                raise failures.stop
+            return _list(lister, part, gathering, lanes, late if ordered else None)
         except (LakeError, ShardLateError) as error:
-            failures.append(error)
+            failures.note(part.number, error)
             return ()
 
     def late() -> bool:
@@ -107,15 +135,16 @@ def scan(lister: Lister, judged: Judgement, shard: Shard, clock: Clock) -> Shard
 
     # A prefix that may not be cut is listed to its end: it would be no quicker in the next cycle.
     ordered = judged.plan.ordered
-    lanes.run(shard.ranges, look)
+    lanes.run([Part(number, span) for number, span in enumerate(shard.ranges)], look)
     with gathering.lock:
         gathering.flush()
+    whole = () if failures.out_of_order else set(range(len(shard.ranges))).difference(failures.by_range)
     return ShardSketch(
         ShardFacts(
             shard_id=shard.id,
             started_at=_iso(started_at),
             finished_at=_iso(clock()),
-            failure=str(failures[0]) if failures else None,
+            failure=failures.first(),
             requests=gathering.requests,
             objects=sketcher.objects,
             size_bytes=sketcher.size_bytes,
@@ -123,34 +152,40 @@ def scan(lister: Lister, judged: Judgement, shard: Shard, clock: Clock) -> Shard
             unexpected_by_prefix=sketcher.unexpected_by_prefix,
             unexpected_sample=tuple(sketcher.unexpected_sample),
             boundaries=boundaries(gathering.marks, judged.plan.apart, _BOUNDARIES_MAX),
-            out_of_order=any(isinstance(error, ListingOrderError) for error in failures),
+            out_of_order=failures.out_of_order,
+            seen=tuple(sorted(whole)) if failures.by_range else (),
         ),
         sketcher.domains(),
     )
 
 
 def _list(
-    lister: Lister, span: KeyRange, gathering: _Gathering, lanes: Lanes, late: Callable[[], bool] | None
-) -> tuple[KeyRange, ...]:
-    """List a range; return what is left of it, cut, where it turned out long. What was seen counts anyway."""
+    lister: Lister,
+    part: Part,
+    gathering: _Gathering,
+    lanes: Lanes,
+    late: Callable[[], bool] | None,
+) -> tuple[Part, ...]:
+    """List a part; return what is left of it, cut, where it turned out long. What was seen counts anyway."""
     stretch = _Stretch()
     seen: list[bytes] = []
     try:
-        for number, page in enumerate(lister.pages(span, ordered=late is not None), start=1):
-            seen += stretch.add(page)
-            if page.more and late is not None and late():
-                raise ShardLateError(
-                    f"listing {span.prefix.decode(errors='replace')!r} ran past the shard's deadline; what "
-                    "it did not see is unknown. The next cycle cuts it finer.",
-                )
-            if page.more and seen and number % PAGES_ALONE == 0:
-                left = lanes.cut(span, seen)
-                if left:
-                    return left
-                seen = seen[-1:]
-            if stretch.rows >= _STRETCH_ROWS:
-                gathering.take(stretch)
-                stretch = _Stretch()
+        with closing(lanes.pace.paced(lister.pages(part.span, ordered=late is not None))) as pages:
+            for number, page in enumerate(pages, start=1):
+                seen += stretch.add(page)
+                if page.more and late is not None and late():
+                    raise ShardLateError(
+                        f"listing {part.span.prefix.decode(errors='replace')!r} ran past the shard's "
+                        "deadline; what it did not see is unknown. The next cycle cuts it finer.",
+                    )
+                if page.more and seen and number % PAGES_ALONE == 0:
+                    left = lanes.cut(part, seen)
+                    if left:
+                        return left
+                    seen = seen[-1:]
+                if stretch.rows >= _STRETCH_ROWS:
+                    gathering.take(stretch)
+                    stretch = _Stretch()
     except LakeError as error:
         stretch.requests += error.requests
         raise

@@ -15,6 +15,7 @@ from recon.comparison import Comparison, compared
 from recon.core.inventory import Waiver
 from recon.core.sketch import Sketch
 from recon.memory import Hints, Memory
+from recon.pace import Pace
 from recon.plan import Options, Plan, judgement
 from recon.scan import scan
 from recon.sharding import sharding
@@ -34,6 +35,10 @@ def server(monkeypatch):
     with S3Server([]) as made:
         made.max_keys = PAGE
         yield made
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def fill(server: S3Server, rng: random.Random) -> list[bytes]:
@@ -58,7 +63,7 @@ def sampled(server: S3Server, name: str, rate: float | None, declared=DECLARED, 
     hints = Hints(tuple(ever[PAGE - 1 :: PAGE]), apart=PAGE)
     shards = sharding(lister, judged, hints).shards
     judged = replace(judged, plan=replace(judged.plan, shards=shards))
-    results = {shard.id: scan(lister, judged, shard, lambda: datetime.now(UTC)) for shard in judged.scanned}
+    results = {shard.id: scan(lister, judged, shard, now, Pace()) for shard in judged.scanned}
     return compared(judged, Sketch(results), Memory())
 
 
@@ -144,7 +149,7 @@ def test_a_rate_that_left_nothing_out_says_so(server):
     only = inventory(dataset("flat/{n}", name="a.b"))
     judged = judgement(Plan("c", datetime.now(UTC), only, Options("s3://lake", sample_rate=0.1), ()), {})
     judged = replace(judged, plan=replace(judged.plan, shards=sharding(lister, judged, Hints()).shards))
-    results = {shard.id: scan(lister, judged, shard, lambda: datetime.now(UTC)) for shard in judged.scanned}
+    results = {shard.id: scan(lister, judged, shard, now, Pace()) for shard in judged.scanned}
     found = compared(judged, Sketch(results), Memory())
     assert found.estimate is None
     assert any("all of it was listed" in line for line in found.warnings)

@@ -17,6 +17,7 @@ from recon.adapters.s3.retry import Patience
 from recon.core.shards import cover, shards
 from recon.core.sketch import ShardSketch
 from recon.model import KeyRange, Shard
+from recon.pace import Pace
 from recon.plan import Judgement, Options, Plan, PlannedRange, PlannedShard, judgement
 from recon.scan import scan
 
@@ -35,6 +36,10 @@ def server(monkeypatch):
         yield made
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 def lister_of(server: S3Server) -> S3Lister:
     return S3Lister("lake", endpoint_url=server.url, region="us-east-1", patience=QUICK)
 
@@ -49,7 +54,7 @@ def judged(*whole: Shard, ordered: bool = True, **options: object) -> Judgement:
 
 
 def scanned(server: S3Server, shard: Shard = WHOLE, **options: object) -> ShardSketch:
-    return scan(lister_of(server), judged(shard, **options), shard, lambda: datetime.now(UTC))
+    return scan(lister_of(server), judged(shard, **options), shard, now, Pace())
 
 
 def present(sketch: ShardSketch) -> set[int]:
@@ -57,7 +62,7 @@ def present(sketch: ShardSketch) -> set[int]:
 
 
 def test_a_long_range_is_cut_while_it_is_listed_and_every_key_is_seen_once(server):
-    server.latency_s = 0.01
+    server.latency_s = 0.03
     sketch = scanned(server)
     assert sketch.complete
     assert sketch.facts.objects == 2500
@@ -76,7 +81,7 @@ def test_whatever_the_names_and_ranges_the_sketch_is_the_brute_force_one(server,
     server.objects = server.objects.of([f"flat/{name}".encode() for name in names])
     keys = server.objects.keys
     whole = shards(cover([b"flat/"]), rng.sample(keys, rng.randint(0, 4)), target=2, ranges_per_shard=2)
-    seen = [scan(lister_of(server), judged(*whole), shard, lambda: datetime.now(UTC)) for shard in whole]
+    seen = [scan(lister_of(server), judged(*whole), shard, now, Pace()) for shard in whole]
     assert all(sketch.complete for sketch in seen)
     assert sum(sketch.facts.objects for sketch in seen) == len(keys)
     declared = judged(*whole).domains[0].encode(pl.Series(keys).cast(pl.String))
@@ -88,7 +93,7 @@ def test_a_range_that_is_cut_amid_faults_is_still_seen_whole(server, fault):
     server.inject(fault, p=0.2)
     patient = replace(QUICK, attempts=12)
     lister = S3Lister("lake", endpoint_url=server.url, region="us-east-1", patience=patient)
-    sketch = scan(lister, judged(WHOLE), WHOLE, lambda: datetime.now(UTC))
+    sketch = scan(lister, judged(WHOLE), WHOLE, now, Pace())
     assert sketch.complete
     assert present(sketch) == set(range(0, 5000, 2))
     assert sketch.facts.requests == server.requests["list"] > 150
@@ -102,6 +107,7 @@ def test_an_unordered_lake_is_never_cut_and_never_late(server):
         judged(WHOLE, ordered=False, shard_deadline_s=1.0),
         WHOLE,
         lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=next(ticks)),
+        Pace(),
     )
     assert sketch.complete
     assert present(sketch) == set(range(0, 5000, 2))
@@ -116,6 +122,33 @@ def test_a_failed_shard_tells_what_it_saw_and_every_request_it_spent(server):
     assert "AccessDenied" in (sketch.facts.failure or "")
     assert sketch.facts.objects == 50
     assert sketch.facts.requests == server.requests["list"] == 4
+
+
+def test_a_range_that_is_refused_hides_nothing_of_its_neighbours(server):
+    server.denied.append(b"flat/00100")
+    thirds = (
+        KeyRange(b"flat/", b"", b"flat/00099.json"),
+        KeyRange(b"flat/00100"),
+        KeyRange(b"flat/", b"flat/00101.json"),
+    )
+    sketch = scanned(server, Shard("thirds", thirds))
+    assert sketch.facts.seen == (0, 2)
+    assert present(sketch) == set(range(0, 5000, 2)) - {100}
+
+
+def test_a_server_that_lists_out_of_order_has_shown_no_range_whole(server):
+    server.inject("unordered")
+    sketch = scanned(server, Shard("halves", (KeyRange(b"flat/0"), KeyRange(b"none/"))))
+    assert sketch.facts.out_of_order
+    assert sketch.facts.seen == ()
+
+
+def test_a_server_that_is_gone_is_not_asked_for_every_range(server):
+    gone = Shard("many", tuple(KeyRange(b"flat/%02d" % number) for number in range(90)))
+    server.inject("slow_down")
+    sketch = scanned(server, gone)
+    assert sketch.facts.seen == ()
+    assert sketch.facts.requests <= 40 * QUICK.attempts  # what was under way, not 90 times
 
 
 def test_the_tries_of_a_page_that_never_came_are_counted(server):
@@ -140,6 +173,7 @@ def test_a_late_shard_fails_and_its_boundaries_reach_as_far_as_it_saw(server):
         replace_apart(judged(WHOLE, shard_deadline_s=5.0), 40),
         WHOLE,
         lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(ticks)),
+        Pace(),
     )
     assert "deadline" in (sketch.facts.failure or "")
     assert sketch.facts.objects == 120

@@ -51,6 +51,7 @@ def open_recon(url: str, lake: tuple[int, int]) -> Count:
     from recon.core.dimensions import parse_dimension
     from recon.core.inventory import Dataset, Inventory, PatternSpec
     from recon.model import KeyRange, Shard
+    from recon.pace import Pace
     from recon.plan import Options, Plan, judgement
     from recon.scan import scan
     from recon.sketch_file import encoded
@@ -65,12 +66,13 @@ def open_recon(url: str, lake: tuple[int, int]) -> Count:
         dimensions=tuple(parse_dimension(name, value) for name, value in dimensions.items()),
         datasets=(Dataset("events", "parts", "", patterns, "events"),),
     )
-    lister = S3Lister("lake", endpoint_url=url)
+    lister, pace = S3Lister("lake", endpoint_url=url), Pace()
     plan = Plan("bench", datetime(2025, 11, 1, tzinfo=UTC), declared, Options("s3://lake", connections=1), ())
     judged = judgement(plan, {})
 
     def count(prefix: bytes) -> int:
-        sketch = scan(lister, judged, Shard("bench", (KeyRange(prefix),)), lambda: datetime.now(UTC))
+        shard = Shard("bench", (KeyRange(prefix),))
+        sketch = scan(lister, judged, shard, lambda: datetime.now(UTC), pace)
         encoded(sketch)
         assert sketch.complete, sketch.facts.failure
         return sum(len(seen.present) for seen in sketch.domains.values())
