@@ -23,9 +23,7 @@ from recon.ports import Lister, Page
 Clock = Callable[[], datetime]
 
 #: Rows gathered before they are classified: enough to make a batch cheap, few enough to bound memory.
-_BATCH_ROWS = 16_384
-#: Rows of one range that wait at most: many ranges are listed at once.
-_STRETCH_ROWS = 4_096
+_BATCH_ROWS = 8_192
 #: Rows between two marks of a page: fine enough that the next cycle's ranges fill a page each.
 _MARK_ROWS = 125
 #: Boundaries kept per shard for the next cycle's ranges.
@@ -39,25 +37,6 @@ class ShardLateError(ReconError):
 
 
 @dataclass(eq=False)
-class _Stretch:
-    """Pages of one range, ascending, with their marks."""
-
-    batches: list[pa.RecordBatch] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
-    rows: int = 0
-    requests: int = 0
-
-    def add(self, page: Page) -> list[bytes]:
-        """Add a page; return its marked keys."""
-        marks = _marks(page.batch)
-        self.batches.append(page.batch)
-        self.marks.extend(marks)
-        self.rows += page.batch.num_rows
-        self.requests += page.requests
-        return [key for key, _ in marks]
-
-
-@dataclass(eq=False)
 class _Gathering:
     """What the ranges of one shard have yielded, fed to the sketcher a batch at a time."""
 
@@ -68,15 +47,23 @@ class _Gathering:
     requests: int = 0
     marks: list[Mark] = field(default_factory=list)
 
-    def take(self, stretch: _Stretch) -> None:
-        """Add a stretch of a range; classify once enough waits."""
+    def take(self, page: Page) -> list[bytes]:
+        """Add a page of a range, classify once enough waits; return the page's marked keys."""
+        marks = _marks(page.batch)
         with self.lock:
-            self.requests += stretch.requests
-            self.marks.extend(stretch.marks)
-            self.waiting.extend(batch for batch in stretch.batches if batch.num_rows)
-            self.rows += stretch.rows
+            self.requests += page.requests
+            self.marks.extend(marks)
+            self.rows += page.batch.num_rows
+            if page.batch.num_rows:
+                self.waiting.append(page.batch)
             if self.rows >= _BATCH_ROWS:
                 self.flush()
+        return [key for key, _ in marks]
+
+    def count(self, requests: int) -> None:
+        """Add the requests of a look that yielded no page."""
+        with self.lock:
+            self.requests += requests
 
     def flush(self) -> None:
         """Classify everything that waits, in key order: ranges do not overlap."""
@@ -167,12 +154,11 @@ def _list(
     late: Callable[[], bool] | None,
 ) -> tuple[Part, ...]:
     """List a part; return what is left of it, cut, where it turned out long. What was seen counts anyway."""
-    stretch = _Stretch()
     seen: list[bytes] = []
     try:
         with closing(lanes.pace.paced(lister.pages(part.span, ordered=late is not None))) as pages:
             for number, page in enumerate(pages, start=1):
-                seen += stretch.add(page)
+                seen += gathering.take(page)
                 if page.more and late is not None and late():
                     raise ShardLateError(
                         f"listing {part.span.prefix.decode(errors='replace')!r} ran past the shard's "
@@ -183,14 +169,9 @@ def _list(
                     if left:
                         return left
                     seen = seen[-1:]
-                if stretch.rows >= _STRETCH_ROWS:
-                    gathering.take(stretch)
-                    stretch = _Stretch()
     except LakeError as error:
-        stretch.requests += error.requests
+        gathering.count(error.requests)
         raise
-    finally:
-        gathering.take(stretch)
     return ()
 
 

@@ -13,6 +13,7 @@ from celery import Celery
 from celery.signals import worker_init
 
 from recon.settings import is_supervised
+from workers.allocation import share_one_heap
 
 #: Header tasks are retried later than the broker's own claim on a lost message (6 s).
 RETRY_DELAY_S = 8
@@ -23,6 +24,7 @@ MAX_RETRIES = 3
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+share_one_heap()
 app = Celery("recon")
 app.config_from_object("workers.celery_config")
 

@@ -14,7 +14,7 @@ from workers.app import app
 from workers.messages import CONTROL, SCAN
 
 #: Threads of the scan worker: they wait on the network most of the time.
-SCAN_THREADS = 16
+SCAN_THREADS = 6
 ROLES: dict[str, dict[str, Any]] = {
     CONTROL: {"pool_cls": "prefork", "concurrency": 1},
     SCAN: {"pool_cls": "threads", "concurrency": SCAN_THREADS},
