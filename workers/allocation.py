@@ -1,6 +1,6 @@
 """How a worker's many threads take memory: from one heap, and give it back.
 
-With a heap for each of its 150 threads, as Arrow's, Polars' and the C library's allocators keep them, a scan worker
+With a heap for each thread, as the allocators of Arrow, Polars and the C library keep them, a scan worker
 held twice the memory for the same pages, and took longer.
 """
 
