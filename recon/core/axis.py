@@ -67,9 +67,14 @@ class Axis:
             self._texts[wanted] = rendered(self.columns[field], wanted[1], f"'{field}'").alias(field)
         return self._texts[wanted]
 
-    def values(self, field: str) -> pl.Series:
-        """Return what a task's items carry: Int64 for integers, ISO-8601 UTC text for times, else text."""
+    def values(self, field: str, indices: NDArray[np.integer[Any]] | None = None) -> pl.Series:
+        """Return what a task's items carry: Int64 for integers, ISO-8601 UTC text for times, else text.
+
+        One value for each of ``indices``, in their order; without them, for the whole axis.
+        """
         column = self.columns[field]
+        if indices is not None:
+            column = column.gather(indices)
         if not column.dtype.is_temporal():
             return column
         return column.dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ")

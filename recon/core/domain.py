@@ -96,7 +96,7 @@ class Domain:
                 index = block.index(own, number)
                 for field in block.pattern.template.names:
                     if field in axis.fields:
-                        values = axis.values(field).gather(index).to_list()
+                        values = axis.values(field, index).to_list()
                         for row, value in zip(numbers[rows], values, strict=True):
                             items[row][field] = value
         return items

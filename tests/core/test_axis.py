@@ -28,6 +28,16 @@ def test_a_rendering_is_made_once_and_kept():
     assert axis.texts("n", "03d") is axis.texts("n", "03d")
 
 
+def test_values_of_some_indices_come_in_their_order():
+    hours = pl.datetime_range(
+        pl.datetime(2024, 1, 1), pl.datetime(2024, 1, 1, 2), "1h", time_zone="UTC", eager=True
+    )
+    axis = Axis("hour", AxisKind.TIME, 3, ("hour",), columns={"hour": hours})
+    wanted = ["2024-01-01T02:00:00Z", "2024-01-01T00:00:00Z", "2024-01-01T02:00:00Z"]
+    assert axis.values("hour", np.array([2, 0, 2])).to_list() == wanted
+    assert numbers(5, 6, 7).values("n", np.array([], np.int64)).to_list() == []
+
+
 def test_narrowing_keeps_values_intervals_and_due_times_together():
     days = np.array(["2024-01-01", "2024-01-02", "2024-01-03"], "datetime64[s]")
     axis = numbers(5, 6, 7, starts_at=days, ends_at=days + 1, due_at=days + 2).take(np.array([2, 0]))
