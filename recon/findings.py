@@ -44,3 +44,11 @@ def last_findings(state: StateStore) -> Comparison:
     """Return what the last finished cycle found, key by key."""
     judged = plans.load(state, latest(state))
     return compared(judged, merged(state, judged), Memory.load(state))
+
+
+def forget_earlier(state: StateStore, keep: str) -> None:
+    """Delete the plans and sketches of earlier cycles; their reports stay."""
+    earlier = {name.split("/")[1] for name in state.names("cycles/") if not name.endswith("/report.json")}
+    for cycle_id in earlier - {keep}:
+        for part in ("shards/", "catalogs/", "plan.json", "timings.json"):
+            state.delete(f"cycles/{cycle_id}/{part}")

@@ -142,8 +142,8 @@ def test_redis_killed_in_the_middle_of_a_publication_is_waited_for(breakable, mo
     deaths = iter([1])
     revival = threading.Timer(1.0, place.server.start)
 
-    def killed(ports, judged, found, fence):
-        write = ports.queue._write
+    def killed(queue, judged, found, fence):
+        write = queue._write
 
         def cut_off(script, *args):
             words = write(script, *args)
@@ -152,8 +152,8 @@ def test_redis_killed_in_the_middle_of_a_publication_is_waited_for(breakable, mo
                 revival.start()
             return words
 
-        monkeypatch.setattr(ports.queue, "_write", cut_off)
-        return real(ports, judged, found, fence)
+        monkeypatch.setattr(queue, "_write", cut_off)
+        return real(queue, judged, found, fence)
 
     place.scanned("one")
     monkeypatch.setattr(cycle, "publish", killed)
