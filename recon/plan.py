@@ -169,7 +169,8 @@ def judgement(plan: Plan, catalogs: Mapping[str, Catalog]) -> Judgement:
         for expectation in bound.expectations
     )
     skipped = tuple(bound for bound in binding.types if bound.skipped)
-    return Judgement(plan, domains, skipped, binding.notices)
+    told = [notice for domain in domains for notice in domain.notices]
+    return Judgement(plan, domains, skipped, (*binding.notices, *told))
 
 
 def advised(judged: Judgement) -> Judgement:

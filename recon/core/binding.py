@@ -65,7 +65,9 @@ def _bound_type(
                 f"{did_you_mean(dataset.for_each, declared)}",
             )
         return BoundType(dataset, (), skipped=f"catalog '{dataset.for_each}' could not be read")
-    patterns = [bound_pattern(dataset, spec, enumeration, findings) for spec in dataset.patterns]
+    patterns = [
+        bound_pattern(dataset, place, enumeration, findings) for place in range(len(dataset.patterns))
+    ]
     found = [pattern for pattern in patterns if pattern is not None]
     if len(found) < len(patterns) or not found:
         return BoundType(dataset, ())

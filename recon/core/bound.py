@@ -31,11 +31,13 @@ class LifeSpans:
 class BoundPattern:
     """One pattern with its enumerated axes, in order of first appearance, and its wildcards' names.
 
+    ``place`` is its number among its data type's patterns: of those that fit a key, the lowest has it.
     Every placeholder of ``template`` is a field of exactly one axis, or a wildcard. ``due_edge`` is
     ``start``, ``end`` or None: the declared edge of the deciding interval. ``due_by_life`` tells that its
     rows are due from their life spans alone, and so have no time of their own.
     """
 
+    place: int
     spec: PatternSpec
     template: Template
     axes: tuple[Axis, ...]

@@ -13,18 +13,19 @@ from recon.core.distinct import distinct
 from recon.core.enumeration import Enumeration
 from recon.core.findings import Findings
 from recon.core.invalid import InvalidValueError, did_you_mean
-from recon.core.inventory import Dataset, PatternSpec
+from recon.core.inventory import Dataset
 from recon.core.pattern import Template, parse_template
 
 
 def bound_pattern(
-    dataset: Dataset, spec: PatternSpec, enumeration: Enumeration, findings: Findings
+    dataset: Dataset, place: int, enumeration: Enumeration, findings: Findings
 ) -> BoundPattern | None:
-    """Return ``spec`` bound to its axes; None, with the problem among ``findings``, where that fails."""
+    """Return pattern ``place`` of ``dataset`` bound to its axes; None, with the problem noted, on failure."""
+    spec = dataset.patterns[place]
     try:
         template = parse_template(spec.text)
         axes = enumeration.axes(dataset, template)
-        bound = _with_settings(dataset, spec, template, axes)
+        bound = _with_settings(dataset, place, template, axes)
         catalog = enumeration.catalogs.get(dataset.for_each or "")
         if catalog is not None:
             _check_names(dataset, bound, catalog, enumeration)
@@ -35,11 +36,11 @@ def bound_pattern(
         return None
 
 
-def _with_settings(
-    dataset: Dataset, spec: PatternSpec, template: Template, axes: tuple[Axis, ...]
-) -> BoundPattern:
+def _with_settings(dataset: Dataset, place: int, template: Template, axes: tuple[Axis, ...]) -> BoundPattern:
+    spec = dataset.patterns[place]
     fields = {field for axis in axes for field in axis.fields}
     return BoundPattern(
+        place,
         spec,
         template,
         axes,

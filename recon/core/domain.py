@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -12,18 +11,18 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from recon.core.axis import Axis
-from recon.core.block import CHUNK, Block, Ordinals, bitmap
-from recon.core.bound import BoundPattern, BoundType, Expectation
+from recon.core.block import Block, Ordinals
+from recon.core.bound import BoundType, Expectation
 from recon.core.due import due_at, live
 from recon.core.key_column import KeyColumn
 from recon.core.moments import Instants
 from recon.core.naming import is_named
 from recon.core.partitions import Partitions
-from recon.core.pattern import Placeholder
+from recon.core.precedence import earlier, left_by, may_share, shared, swallowed
 from recon.core.segment import Mask
 from recon.core.text_table import Codes
 from recon.errors import DomainTooLargeError
-from recon.model import Kind
+from recon.model import Kind, Notice
 
 #: The default of ``max_expected_keys``: above it a data type is refused before anything is expanded.
 MAX_EXPECTED_KEYS = 500_000_000
@@ -35,8 +34,9 @@ Rows = slice | NDArray[np.int64]
 class Domain:
     """One group of patterns that are judged together, laid end to end as one run of ordinals.
 
-    Exact: one ordinal per expected key (``shadowed`` ordinals repeat a key of an earlier pattern and are
-    expected nowhere). Counted and any: one ordinal per combination of the enumerated values.
+    Exact: one ordinal per expected key (``shadowed`` ordinals are keys of an earlier pattern and are
+    expected nowhere). Counted and any: one ordinal per combination of the enumerated values. A key belongs to
+    the first pattern of its data type that fits it: no two groups of a type claim one key.
     """
 
     def __init__(
@@ -56,7 +56,9 @@ class Domain:
         for block in self.blocks:
             explicit = self.kind is not Kind.EXACT or self.dataset.partition or block.pattern.spec.partition
             self.partitions.add(block, expectation.partition, coarse=not explicit)
-        self.shadowed = self._shadowed(bound) if self.kind is Kind.EXACT else BitMap()
+        self.notices: list[Notice] = []
+        self._rivals = [earlier(bound, expectation, block.pattern) for block in self.blocks]
+        self.shadowed = self._shadowed() if self.kind is Kind.EXACT else BitMap()
 
     @property
     def name(self) -> str:
@@ -71,12 +73,12 @@ class Domain:
     # -- keys -----------------------------------------------------------------------------------------
 
     def encode(self, keys: pl.Series | KeyColumn) -> Ordinals:
-        """Return the ordinal of each key (String), -1 where no pattern claims it; the first pattern wins."""
+        """Return the ordinal of each key (String), -1 where no pattern claims it or an earlier one has it."""
         column = keys if isinstance(keys, KeyColumn) else KeyColumn.of(keys)
-        found = self.blocks[0].encode(column)
-        for base, block in zip(self.bases[1:], self.blocks[1:], strict=False):
-            ordinals = block.encode(column)
-            found = np.where((found < 0) & (ordinals >= 0), ordinals + base, found)
+        found = left_by(self._rivals[0], column, self.blocks[0].encode(column))
+        for number, block in enumerate(self.blocks[1:], start=1):
+            ordinals = left_by(self._rivals[number], column, block.encode(column))
+            found = np.where((found < 0) & (ordinals >= 0), ordinals + self.bases[number], found)
         return found
 
     def decode(self, ordinals: Ordinals) -> pl.Series:
@@ -193,19 +195,16 @@ class Domain:
         order = np.argsort(np.concatenate([rows for rows, _ in parts]))
         return pl.concat([texts for _, texts in parts]).gather(order)
 
-    def _shadowed(self, bound: BoundType) -> BitMap:
-        """Return the ordinals of keys that an earlier pattern expects, here or in an earlier exact group."""
+    def _shadowed(self) -> BitMap:
+        """Return the ordinals of keys that an earlier pattern claims; forget the rivals that claim none."""
         shadowed = BitMap()
-        groups = bound.expectations[: bound.expectations.index(self.expectation)]
-        others = [pattern for group in groups if group.kind is Kind.EXACT for pattern in group.patterns]
         for number, block in enumerate(self.blocks):
-            earlier = [Block(other) for other in others if _may_share(other, block.pattern)]
-            earlier += [other for other in self.blocks[:number] if _may_share(other.pattern, block.pattern)]
-            for start in range(0, block.size if earlier else 0, CHUNK):
-                own = np.arange(start, min(start + CHUNK, block.size), dtype=np.int64)
-                keys = KeyColumn.of(block.decode(own))
-                for other in earlier:
-                    shadowed |= bitmap(own[other.encode(keys) >= 0] + self.bases[number])
+            rivals = self._rivals[number]
+            own = [other for other in self.blocks[:number] if may_share(other.pattern, block.pattern)]
+            taken = [shared(block, other) for other in (*rivals, *own)]
+            self._rivals[number] = tuple(other for other, bits in zip(rivals, taken, strict=False) if bits)
+            self.notices += swallowed(self.name, block, zip(rivals, taken, strict=False))
+            shadowed |= _shifted(BitMap.union(BitMap(), *taken), int(self.bases[number]))
         return shadowed
 
 
@@ -238,17 +237,6 @@ def _masks(block: Block, fields: Sequence[tuple[str, str]]) -> dict[int, Mask] |
         mask = is_named(block.axes[owner], field, [value])
         masks[owner] = mask & masks[owner] if owner in masks else mask
     return masks
-
-
-def _may_share(left: BoundPattern, right: BoundPattern) -> bool:
-    """Tell whether two patterns have as many segments, and no two literal ones that differ."""
-    pairs = list(zip_longest(left.template.segments, right.template.segments))
-    return all(one is not None and other is not None and _may_meet(one, other) for one, other in pairs)
-
-
-def _may_meet(one: Sequence[str | Placeholder], other: Sequence[str | Placeholder]) -> bool:
-    literal = all(isinstance(part, str) for part in (*one, *other))
-    return one == other or not literal
 
 
 def _shifted(bits: BitMap, by: int) -> BitMap:

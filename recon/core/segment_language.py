@@ -19,7 +19,7 @@ MAX_TEXTS = 1_000_000
 _MAX_SPELLED = 5_000
 _MAX_SHAPES = 64
 #: The wildcard of a shape: one or more characters.
-_SOME = ""
+SOME = ""
 
 Shape = tuple[str, ...]
 
@@ -84,10 +84,10 @@ class Language:
         for part in self.parts:
             values = None if isinstance(part, str) else self._values(part)
             options.append(
-                [part] if isinstance(part, str) else [_SOME] if values is None else values.to_list()
+                [part] if isinstance(part, str) else [SOME] if values is None else values.to_list()
             )
             if reduce(lambda count, option: count * len(option), options, 1) > _MAX_SHAPES:
-                options[-1] = [_SOME]
+                options[-1] = [SOME]
         return [tuple(shape) for shape in product(*options)]
 
     def _pieces(self) -> Iterator[str]:
@@ -145,18 +145,18 @@ def _tokens(shape: Shape) -> list[str | None]:
     """Return single characters, and None (any one) with '' (any number more) for each wildcard."""
     tokens: list[str | None] = []
     for piece in shape:
-        tokens.extend([None, _SOME] if piece == _SOME else list(piece))
+        tokens.extend([None, SOME] if piece == SOME else list(piece))
     return tokens
 
 
 def _steps(one: list[str | None], other: list[str | None], i: int, j: int) -> Iterator[tuple[int, int]]:
     here = one[i] if i < len(one) else None
     there = other[j] if j < len(other) else None
-    if i < len(one) and here == _SOME:
+    if i < len(one) and here == SOME:
         yield i + 1, j
-    if j < len(other) and there == _SOME:
+    if j < len(other) and there == SOME:
         yield i, j + 1
     if i == len(one) or j == len(other):
         return
-    if here == there or here in (None, _SOME) or there in (None, _SOME):
-        yield i + (here != _SOME), j + (there != _SOME)
+    if here == there or here in (None, SOME) or there in (None, SOME):
+        yield i + (here != SOME), j + (there != SOME)

@@ -80,8 +80,7 @@ class Sketcher:
             ignored: A regex of keys that are no lake data (ignore_patterns), or None.
             own: Prefixes of recon's own files inside the lake, which are no lake data either.
         """
-        exact_first = sorted(range(len(domains)), key=lambda number: domains[number].kind is not Kind.EXACT)
-        self._order = [(number, domains[number]) for number in exact_first]
+        self._domains = domains
         self._now = now
         self._ignored = ignored
         self._own = own
@@ -99,7 +98,7 @@ class Sketcher:
         self.objects += rows
         self.size_bytes += int(columns.sizes.sum())
         claimed = np.zeros(rows, dtype=np.bool_)
-        for number, domain in self._order:
+        for number, domain in enumerate(self._domains):
             for part in _candidates(domain, columns.keys, ascending=ascending):
                 self._classify(number, domain, columns, part, claimed)
         if not claimed.all():
