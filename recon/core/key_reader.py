@@ -18,6 +18,7 @@ from recon.core.key_column import WORD, KeyColumn, KeyTails
 from recon.core.segment import Mask, Reading, Segment
 from recon.core.tail import Tail, tail_of
 from recon.core.text_table import Codes
+from recon.core.ties import tied, ties
 from recon.errors import ConfigError
 
 #: What one reading says of each row.
@@ -83,7 +84,9 @@ class KeyReader:
         """Prepare the matcher; raise ``ConfigError`` where keys could not be told apart."""
         where = pattern.spec.where
         self.axes = pattern.axes
-        self.segments = [Segment(parts, self.axes, where) for parts in pattern.template.segments]
+        self.segments = [
+            Segment(parts, self.axes, where) for parts in tied(pattern.template.segments, ties(pattern))
+        ]
         by_axis: dict[int, list[Reading]] = {}
         for segment in self.segments:
             for item in segment.readings:
@@ -154,10 +157,7 @@ class KeyReader:
     def _codes(self, segments: list[Segment], keys: pl.Series) -> tuple[Mask, dict[int, list[Said]]]:
         fits = np.ones(len(keys), dtype=np.bool_)
         codes: dict[int, list[Said]] = {}
-        columns = [keys]
-        if len(segments) > 1:
-            columns = keys.str.splitn("/", len(segments)).struct.unnest().get_columns()
-        for segment, column in zip(segments, columns, strict=False):
+        for segment, column in zip(segments, _columns(segments, keys), strict=True):
             good, found = segment.find(column)
             fits &= good
             for item, values in zip(segment.readings, found, strict=True):
@@ -171,3 +171,14 @@ class KeyReader:
             indices[number] = self._finders[number].find([values for _, values in said])
             fits &= indices[number] >= 0
         return fits, indices
+
+
+def _columns(segments: list[Segment], keys: pl.Series) -> Iterator[pl.Series]:
+    """Yield the text of each segment (null where a key has fewer); the last holds all that follows."""
+    if len(segments) == 1:
+        yield keys
+        return
+    pieces = keys.str.splitn("/", sum(segment.depth for segment in segments)).struct.unnest().get_columns()
+    for segment in segments:
+        own, pieces = pieces[: segment.depth], pieces[segment.depth :]
+        yield own[0] if len(own) == 1 else pl.select(pl.concat_str(own, separator="/")).to_series()

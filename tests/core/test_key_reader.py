@@ -41,3 +41,32 @@ def test_a_directory_and_a_tail_that_disagree_are_no_expected_key():
     assert (
         found.encode(pl.Series(["2025/02/20250131.gz", "2025/01/20250131.gz"] * 4)).tolist() == [-1, 30] * 4
     )
+
+
+def claims(pattern, keys):
+    return [ordinal >= 0 for ordinal in domain(pattern).encode(pl.Series(keys))]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "right", "wrong"),
+    [
+        ("x/{id}/{id}.json", ["x/a/a.json", "x/a.json/a.json.json"], ["x/a/b.json", "x/a/a", "x/a/a.json/b"]),
+        ("x/{id}/{id}_{w}", ["x/a/a_b_c", "x/a_b/a_b_c"], ["x/a/b_c", "x/b/a_b", "x/a/a_"]),
+        ("{id}/{team}/{day:%m%d}/{id}", ["é/T1/0201/é", "T1/T1/0101/T1"], ["a/T1/0201/b", "a/T1/0401/a"]),
+        ("x/{id}-{id}/{n}", ["x/a-a/00001", "x/a-a-a-a/00001"], ["x/a-b/00001", "x/a-a-a/00001"]),
+        ("x/{a}/{b}/{a}/{b}", ["x/1/2/1/2"], ["x/1/2/1/3", "x/1/2/2/1", "x/1/2/1/2/1"]),
+    ],
+)
+def test_a_wildcard_that_occurs_twice_has_one_value(pattern, right, wrong):
+    assert claims(pattern, right) == [True] * len(right)
+    assert claims(pattern, wrong) == [False] * len(wrong)
+
+
+def test_a_value_between_two_wildcards_is_found_wherever_it_stands():
+    keys = ["x/a_T1_b", "x/a_b_T1_c_d", "x/T1_T2_T3", "x/a_T_b", "x/a\n_T1_b", "x/a_T200_b"]
+    assert claims("x/{v}_{team}_{w}", keys) == [True, True, True, False, True, False]
+    assert claims("{v}{day:%Y%m%d}{w}.gz", ["a20250101b.gz", "a2025010120250230.gz", "a20240101b.gz"]) == [
+        True,
+        True,
+        False,
+    ]
