@@ -161,9 +161,11 @@ def _words(value: object) -> tuple[str, ...]:
     words = _each(_word, "such as [ATL, BOS]")(value)
     if not words:
         raise InvalidValueError("no values; expected such as [ATL, BOS]")
+    seen: set[str] = set()
     for index, word in enumerate(words):
-        if word in words[:index]:
+        if word in seen:
             raise InvalidValueError(f"'{word}' is listed twice", (index,))
+        seen.add(word)
     return words
 
 

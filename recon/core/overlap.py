@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from recon.core.bound import BoundPattern, BoundType
 from recon.core.findings import Findings
 from recon.core.segment_language import MAX_TEXTS, Language, common_text
+from recon.core.ties import tied, ties
+from recon.errors import ConfigError
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,12 @@ def note_overlaps(types: Sequence[BoundType], findings: Findings) -> None:
         pair = (left.place, right.place)
         if pair in told:
             continue
-        example = _common_key(left, right)
+        try:
+            example = _common_key(*_tied(left, right))
+        except ConfigError as error:
+            for problem in error.problems:
+                findings.error("", problem)
+            continue
         if example is not None:
             told.add(pair)
             findings.error(
@@ -54,7 +61,7 @@ def note_overlaps(types: Sequence[BoundType], findings: Findings) -> None:
 def _candidates(types: Sequence[BoundType]) -> Iterator[tuple[_Claim, _Claim]]:
     """Yield pairs of patterns of different types (in inventory order) whose literal prefixes agree."""
     claims = [
-        _Claim(bound.dataset.name, place, pattern, _languages(pattern))
+        _Claim(bound.dataset.name, place, pattern, _languages(pattern, frozenset()))
         for place, bound in enumerate(types)
         for expectation in bound.expectations
         for pattern in expectation.patterns
@@ -69,8 +76,19 @@ def _candidates(types: Sequence[BoundType]) -> Iterator[tuple[_Claim, _Claim]]:
                 yield (claim, other) if claim.place < other.place else (other, claim)
 
 
-def _languages(pattern: BoundPattern) -> tuple[Language, ...]:
-    return tuple(Language(pattern, parts) for parts in pattern.template.segments)
+def _languages(pattern: BoundPattern, slashes: frozenset[int]) -> tuple[Language, ...]:
+    return tuple(Language(pattern, parts) for parts in tied(pattern.template.segments, slashes))
+
+
+def _tied(left: _Claim, right: _Claim) -> tuple[_Claim, _Claim]:
+    """Return both with those segments as one that a wildcard of either ties together."""
+    slashes = ties(left.pattern) | ties(right.pattern)
+    if not slashes:
+        return left, right
+    return (
+        replace(left, languages=_languages(left.pattern, slashes)),
+        replace(right, languages=_languages(right.pattern, slashes)),
+    )
 
 
 def _common_key(left: _Claim, right: _Claim) -> str | None:
@@ -89,8 +107,10 @@ def _common_key(left: _Claim, right: _Claim) -> str | None:
     found = _common_rendering(left, right, places)
     if found is None:
         return None
-    for place, text in zip(places, found.split("/"), strict=True) if found else ():
-        key[place] = text
+    pieces = found.split("/") if found else []
+    for place in places if found else ():
+        depth = 1 + left.languages[place].slashes
+        key[place], pieces = "/".join(pieces[:depth]), pieces[depth:]
     return "/".join(key)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -12,11 +11,10 @@ import polars as pl
 
 from recon.core.bound import BoundPattern
 from recon.core.pattern import Placeholder
+from recon.core.segment import Mask, Segment
 
 #: Texts of one segment held at once; a segment of several axes beyond it is treated as a shape.
 MAX_TEXTS = 1_000_000
-#: Values that are spelled out in a regex or a shape; longer sets stand as a wildcard there.
-_MAX_SPELLED = 5_000
 _MAX_SHAPES = 64
 #: The wildcard of a shape: one or more characters.
 SOME = ""
@@ -33,6 +31,7 @@ class Language:
     axes: tuple[int, ...] = ()
     wild: bool = False
     _texts: pl.Series | None = field(default=None, repr=False)
+    _segment: Segment | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         places = [self._place(part) for part in self.parts if isinstance(part, Placeholder)]
@@ -47,6 +46,11 @@ class Language:
         return (
             None if self.axes or self.wild else "".join(part for part in self.parts if isinstance(part, str))
         )
+
+    @property
+    def slashes(self) -> int:
+        """Return how many '/' it holds: segments tied together are one."""
+        return sum(part.count("/") for part in self.parts if isinstance(part, str))
 
     def texts(self) -> pl.Series:
         """Return every text (distinct, in no order) of a segment without wildcards."""
@@ -70,9 +74,14 @@ class Language:
             or [pl.lit("")],
         ).alias("text")
 
-    def regex(self) -> str:
-        """Return an anchored regex that every text of the segment matches."""
-        return f"(?s)^(?:{''.join(self._pieces())})$"
+    def fits(self, texts: pl.Series) -> Mask:
+        """Tell which texts the segment can be, exactly as keys are read.
+
+        Raises ``ConfigError`` where the segment cannot be read.
+        """
+        if self._segment is None:
+            self._segment = Segment(self.parts, self.pattern.axes, self.pattern.spec.where)
+        return self._segment.find(texts)[0]
 
     def shapes(self) -> list[Shape]:
         """Return the segment as sequences of literals and wildcards ('').
@@ -90,15 +99,6 @@ class Language:
                 options[-1] = [SOME]
         return [tuple(shape) for shape in product(*options)]
 
-    def _pieces(self) -> Iterator[str]:
-        for part in self.parts:
-            if isinstance(part, str):
-                yield re.escape(part)
-                continue
-            values = self._values(part)
-            spelled = None if values is None or len(values) > _MAX_SPELLED else values.to_list()
-            yield ".+" if spelled is None else f"(?:{'|'.join(map(re.escape, spelled))})"
-
     def _values(self, part: Placeholder) -> pl.Series | None:
         place = self._place(part)
         return (
@@ -112,14 +112,17 @@ class Language:
 
 
 def common_text(left: Language, right: Language) -> str | None:
-    """Return a text that both segments can be ('…' where only their shapes meet); None if there is none."""
+    """Return a text that both segments can be ('…' where only their shapes meet); None if there is none.
+
+    Raises ``ConfigError`` where one of them cannot be read.
+    """
     if left.wild and right.wild:
         met = any(shapes_meet(one, other) for one in left.shapes() for other in right.shapes())
         return "…" if met else None
     if left.wild:
         left, right = right, left
     texts = left.texts()
-    fits = texts.str.contains(right.regex()) if right.wild else texts.is_in(right.texts().implode())
+    fits = pl.Series(right.fits(texts)) if right.wild else texts.is_in(right.texts().implode())
     shared = texts.filter(fits).min()
     return None if shared is None else str(shared)
 

@@ -142,3 +142,36 @@ def test_enumerated_types_overlap_exactly_where_their_keys_do(left, right):
         assert sides[0] & sides[1]
     else:
         assert not sides[0] & sides[1]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "count"),
+    [
+        ("a/{x}/{x}", "a/b/c", 0),
+        ("a/{x}/{x}", "a/b/b", 1),
+        ("a/{x}/{x}", "a/{team}/{city}", 1),
+        ("a/{x}/{x}.json", "a/{team}/{city}", 0),
+        ("a/{x}/{team}/{x}", "a/b/{city}/b", 1),
+        ("a/{x}/{team}/{x}", "a/b/{city}/c", 0),
+        ("a/{x}/{x}/{early:%Y%m%d}", "a/b/b/{late:%Y%m%d}", 1),
+        ("{early:%Y}/{x}/{x}/{early:%m%d}", "{late:%Y}/b/b/{late:%m%d}", 1),
+        ("{monday:%Y}/{x}/{x}/{monday:%m%d}", "{tuesday:%Y}/b/b/{tuesday:%m%d}", 0),
+    ],
+)
+def test_a_wildcard_that_occurs_twice_claims_only_keys_that_repeat_it(left, right, count):
+    assert len(problems(left, right)) == len(problems(right, left)) == count
+
+
+def test_a_pattern_that_cannot_be_read_is_told_among_the_problems():
+    long = {"id": {"values": [f"{'x' * (n % 7)}_{n}" for n in range(20_000)]}}
+    with pytest.raises(ConfigError) as caught:
+        binding(
+            dataset("a/{id}_{x}", name="s.a", where="i.yaml:3:3"),
+            dataset("a/{team}", name="s.b", where="i.yaml:5:3"),
+            dataset("c/{x}", name="s.c"),
+            dataset("c/d", name="s.d"),
+            dimensions={**long, **DIMENSIONS},
+        )
+    unreadable, shared = caught.value.problems
+    assert unreadable.startswith("i.yaml:3:3: cannot tell where {id} ends")
+    assert "can both claim one key, such as 'c/d'" in shared
