@@ -27,9 +27,11 @@ _RUN_ROWS = 1 << 15
 class KeyColumn:
     """Keys without nulls. The bytes lie where Arrow has them; nothing is copied until text is asked for."""
 
-    def __init__(self, texts: pa.Array[Any]) -> None:
-        """Take an Arrow column of large strings."""
+    def __init__(self, texts: pa.Array[Any], *, mended: bool = False) -> None:
+        """Take an Arrow column of large strings; ``mended`` tells that some were no UTF-8 as they came."""
         self.texts = texts
+        #: Mended keys no longer stand in the order that they came in.
+        self.mended = mended
         _, offsets, data = texts.buffers()
         if offsets is None or data is None:
             offsets, data = pa.py_buffer(bytes(8 * (len(texts) + 1))), pa.py_buffer(b"")
@@ -52,7 +54,9 @@ class KeyColumn:
             return KeyColumn(pc.cast(whole, pa.large_string()))
         except pa.ArrowInvalid:
             texts = [(key or b"").decode(errors="replace") for key in whole.to_pylist()]
-            return KeyColumn.of(pl.Series(texts, dtype=pl.String))
+            return KeyColumn(
+                pc.cast(pl.Series(texts, dtype=pl.String).to_arrow(), pa.large_string()), mended=True
+            )
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -68,7 +72,11 @@ class KeyColumn:
 
     def where(self, rows: Mask) -> KeyColumn:
         """Return the keys of the rows that are set."""
-        return KeyColumn(self.texts.filter(arrow_flags(rows)))
+        return KeyColumn(self.texts.filter(arrow_flags(rows)), mended=self.mended)
+
+    def take(self, order: Numbers) -> KeyColumn:
+        """Return the keys of the rows ``order``."""
+        return KeyColumn(self.texts.take(pl.Series(order).to_arrow()))
 
     def starts_with(self, prefix: str) -> Mask:
         """Tell which keys start with ``prefix``."""

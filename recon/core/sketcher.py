@@ -15,6 +15,7 @@ from recon.core.arrow import integers
 from recon.core.domain import Domain
 from recon.core.key_column import KeyColumn
 from recon.core.ordinal_set import OrdinalSet
+from recon.core.prefix_runs import Positions, PrefixRuns
 from recon.core.segment import Mask
 from recon.core.sketch import DomainSketch, Tally
 from recon.model import Kind
@@ -81,6 +82,9 @@ class Sketcher:
             own: Prefixes of recon's own files inside the lake, which are no lake data either.
         """
         self._domains = domains
+        self._runs = PrefixRuns(
+            [block.pattern.template.literal_prefix for block in domain.blocks] for domain in domains
+        )
         self._now = now
         self._ignored = ignored
         self._own = own
@@ -92,14 +96,18 @@ class Sketcher:
         self.unexpected_sample: list[str] = []
 
     def add(self, batch: pa.RecordBatch | pa.Table, *, ascending: bool) -> None:
-        """Classify one batch (columns key, size, mtime); ``ascending`` tells that its keys are sorted."""
-        columns = self._lake_data(_columns(batch))
+        """Classify one batch (columns key, size, mtime); ``ascending`` tells that its keys are sorted.
+
+        A batch costs about 1 ms for each domain that it touches: unsorted ones are best of 100,000 rows or
+        more.
+        """
+        columns, positions = self._in_runs(self._lake_data(_columns(batch)), ascending=ascending)
         rows = len(columns.keys)
         self.objects += rows
         self.size_bytes += int(columns.sizes.sum())
         claimed = np.zeros(rows, dtype=np.bool_)
         for number, domain in enumerate(self._domains):
-            for part in _candidates(domain, columns.keys, ascending=ascending):
+            for part in self._runs.of(number, positions):
                 self._classify(number, domain, columns, part, claimed)
         if not claimed.all():
             self._note_unexpected(columns.keys.series.filter(pl.Series(~claimed)))
@@ -125,6 +133,12 @@ class Sketcher:
         if not drop.any():
             return columns
         return _Columns(columns.keys.where(~drop), columns.sizes[~drop], columns.mtimes[~drop])
+
+    def _in_runs(self, columns: _Columns, *, ascending: bool) -> tuple[_Columns, Positions]:
+        if ascending and not columns.keys.mended:
+            return columns, self._runs.positions(columns.keys)
+        order, positions = self._runs.grouped(columns.keys)
+        return _Columns(columns.keys.take(order), columns.sizes[order], columns.mtimes[order]), positions
 
     def _classify(self, number: int, domain: Domain, columns: _Columns, part: slice, claimed: Mask) -> None:
         whole = part.start == 0 and part.stop == len(claimed)
@@ -178,28 +192,6 @@ def _columns(batch: pa.RecordBatch | pa.Table) -> _Columns:
         integers(batch.column("size")),
         integers(batch.column("mtime")),
     )
-
-
-def _candidates(domain: Domain, keys: KeyColumn, *, ascending: bool) -> list[slice]:
-    """Return the runs of rows that a pattern of the domain could claim, by literal prefix."""
-    prefixes = sorted({block.pattern.template.literal_prefix for block in domain.blocks})
-    if not ascending:
-        return [slice(0, len(keys))] if any(keys.starts_with(prefix).any() for prefix in prefixes) else []
-    runs: list[slice] = []
-    for prefix in prefixes:
-        low = int(keys.series.search_sorted(prefix, side="left")) if prefix else 0
-        high = _end_of_prefix(keys, prefix)
-        if low < high and runs and low <= runs[-1].stop:
-            runs[-1] = slice(runs[-1].start, max(runs[-1].stop, high))
-        elif low < high:
-            runs.append(slice(low, high))
-    return runs
-
-
-def _end_of_prefix(keys: KeyColumn, prefix: str) -> int:
-    if not prefix:
-        return len(keys)
-    return int(keys.series.search_sorted(prefix + "\U0010ffff", side="right"))
 
 
 def _tally(domain: Domain, rows: _Claimed, small: Mask, stale: Mask) -> Tally:

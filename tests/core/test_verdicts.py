@@ -184,3 +184,14 @@ def test_an_object_that_no_pattern_claims_is_unexpected_once(lake):
     strangers = [key for key in lake if key in {"a/stray", "b/y/z/q", "zz"}]
     assert sketcher.unexpected == len(strangers)
     assert sorted(sketcher.unexpected_sample) == sorted(strangers)
+
+
+def test_keys_that_are_no_text_do_not_hide_their_neighbours():
+    bound = bound_type(dataset("\U00010000/{team}"), dimensions=DIMENSIONS)
+    sketcher = Sketcher([Domain(bound, bound.expectations[0])], NOW)
+    # Ascending as bytes; as text, what cannot be read (U+FFFD) stands below the first.
+    raw = ["\U00010000/ATL".encode(), b"\xff", b"\xff\xff"]
+    columns = {"key": pa.array(raw, pa.large_binary()), "size": [1] * 3, "mtime": [NOW_MS] * 3}
+    sketcher.add(pa.table(columns), ascending=True)
+    assert list(sketcher.domains()[0].present) == [0]
+    assert sketcher.unexpected == 2
