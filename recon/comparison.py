@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import polars as pl
 from pyroaring import BitMap
 
 from recon.core.coverage import Counted, CoverageRow, counted, counted_rows, exact_rows
 from recon.core.domain import Domain
 from recon.core.gaps import Gap, Setting, counted_gaps, exact_gaps
+from recon.core.numbering import Numbering
 from recon.core.selection import selected
 from recon.core.shards import Observed, observed
 from recon.core.sketch import DomainSketch, Sketch
@@ -24,7 +24,7 @@ from recon.sample import SampleEstimate, estimated
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """One cycle's findings. ``verdicts`` and ``counted`` are keyed by domain number.
+    """One cycle's findings. ``verdicts``, ``numberings`` (exact) and ``counted`` are keyed by domain number.
 
     ``complete`` tells that every planned shard was seen whole and none was left out.
     """
@@ -32,6 +32,7 @@ class Comparison:
     judged: Judgement
     sketch: Sketch
     verdicts: Mapping[int, Verdicts]
+    numberings: Mapping[int, Numbering]
     counted: Mapping[int, Counted]
     rows: tuple[CoverageRow, ...]
     gaps: tuple[Gap, ...]
@@ -39,6 +40,12 @@ class Comparison:
     complete: bool
     memory: Memory = field(default_factory=Memory)
     estimate: SampleEstimate | None = None
+
+    def learn(self, keys: Mapping[tuple[str, str], Iterable[str]]) -> None:
+        """Read keys that will be asked for, by source and data type, in one go a domain."""
+        for numbering in self.numberings.values():
+            dataset = numbering.domain.dataset
+            numbering.learn(keys.get((dataset.source, dataset.data_type), ()))
 
     def undecided(
         self, source: str, data_type: str, keys: Sequence[str], partition: Mapping[str, str]
@@ -53,16 +60,16 @@ class Comparison:
             skipped = {(item.dataset.source, item.dataset.data_type) for item in self.judged.skipped}
             return (source, data_type) in skipped
         if keys:
-            return any(self._holds_unknown(number, domain, keys) for number, domain in own)
+            return any(self._holds_unknown(number, keys) for number, _ in own)
         return any(self._partition_unseen(number, domain, partition) for number, domain in own)
 
-    def _holds_unknown(self, number: int, domain: Domain, keys: Sequence[str]) -> bool:
+    def _holds_unknown(self, number: int, keys: Sequence[str]) -> bool:
         if number not in self.verdicts:
             return False
         unknown = self.verdicts[number][Verdict.UNKNOWN]
         if not unknown:
             return False
-        ordinals = domain.encode(pl.Series(list(keys), dtype=pl.String))
+        ordinals = self.numberings[number].of(keys)
         return any(ordinal in unknown for ordinal in ordinals[ordinals >= 0])
 
     def _partition_unseen(self, number: int, domain: Domain, partition: Mapping[str, str]) -> bool:
@@ -90,6 +97,7 @@ def compared(judged: Judgement, sketch: Sketch, memory: Memory) -> Comparison:
         proven=lambda source, data_type: f"{source}.{data_type}" in memory.proven,
     )
     found: dict[int, Verdicts] = {}
+    numberings: dict[int, Numbering] = {}
     tallied: dict[int, Counted] = {}
     rows: list[CoverageRow] = []
     gaps: list[Gap] = []
@@ -98,7 +106,8 @@ def compared(judged: Judgement, sketch: Sketch, memory: Memory) -> Comparison:
         if domain.kind is Kind.EXACT:
             found[number] = _verdicts(judged, domain, seen, seen_ranges)
             rows.extend(exact_rows(domain, found[number]))
-            gaps.extend(exact_gaps(domain, found[number], setting))
+            numberings[number] = Numbering(domain)
+            gaps.extend(exact_gaps(numberings[number], found[number], setting))
             continue
         tallied[number] = _counted(judged, domain, seen, seen_ranges)
         rows.extend(counted_rows(domain, tallied[number]))
@@ -108,6 +117,7 @@ def compared(judged: Judgement, sketch: Sketch, memory: Memory) -> Comparison:
         judged,
         sketch,
         found,
+        numberings,
         tallied,
         tuple(rows),
         tuple(gaps),

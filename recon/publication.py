@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,9 +12,9 @@ from recon.comparison import Comparison
 from recon.core.gaps_document import gaps_document
 from recon.core.scrape import QueuePlan, queue_plan
 from recon.core.standing import CycleFacts
-from recon.core.task_body import TaskBody
+from recon.core.task_body import TaskBody, read_body
 from recon.errors import BrokerError, StateError
-from recon.model import PublishCounts
+from recon.model import OutstandingTask, PublishCounts
 from recon.plan import Judgement, Options
 from recon.ports import Outputs, TaskQueue
 
@@ -85,6 +87,7 @@ def _queue_plan(queue: TaskQueue, judged: Judgement, found: Comparison) -> tuple
     """Return what to do with the queues as they are now, and how many tasks they hold."""
     options = judged.plan.options
     outstanding = queue.outstanding(options.lake)
+    found.learn(_keys_of(outstanding))
     facts = CycleFacts(
         lake=options.lake,
         started_at=judged.plan.started_at,
@@ -94,6 +97,15 @@ def _queue_plan(queue: TaskQueue, judged: Judgement, found: Comparison) -> tuple
     )
     groups = [group for gap in found.gaps for group in gap.groups]
     return queue_plan(groups, outstanding, options.limits, facts), len(outstanding)
+
+
+def _keys_of(outstanding: Iterable[OutstandingTask]) -> dict[tuple[str, str], list[str]]:
+    """Return the keys that are out, by source and data type."""
+    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for body in map(read_body, outstanding):
+        if body is not None:
+            keys[body.source, body.data_type] += body.keys
+    return keys
 
 
 def _undecided(found: Comparison, body: TaskBody) -> bool:

@@ -9,13 +9,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from recon.core.block import Ordinals, ordinals_of
 from recon.core.coverage import Counted
 from recon.core.domain import Domain
+from recon.core.numbering import Numbering
 from recon.core.partitions import Label
 from recon.core.rank import Policy, by_completeness, limited, ranked
 from recon.core.task_body import Positions, WantedGroup
@@ -32,21 +32,21 @@ FirstSeen = Callable[[str], datetime]
 class DomainKeys:
     """The wanted keys of one group, most urgent first, decoded only when asked for."""
 
-    domain: Domain
+    numbering: Numbering
     ordinals: Ordinals
 
     def keys_at(self, positions: Positions) -> Sequence[str]:
         """Return the keys at ``positions``."""
-        keys: list[str] = self.domain.decode(self.ordinals[positions]).to_list()
+        keys: list[str] = self.numbering.domain.decode(self.ordinals[positions]).to_list()
         return keys
 
     def items_at(self, positions: Positions) -> Sequence[dict[str, Any]]:
         """Return the raw values of the placeholders of the keys at ``positions``."""
-        return self.domain.items(self.ordinals[positions])
+        return self.numbering.domain.items(self.ordinals[positions])
 
     def positions_of(self, keys: Sequence[str]) -> Positions:
         """Return the rank of each key, -1 where the group does not want it."""
-        wanted = self.domain.encode(pl.Series(list(keys), dtype=pl.String))
+        wanted = self.numbering.of(keys)
         order = np.argsort(self.ordinals, kind="stable")
         ascending = self.ordinals[order]
         place = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
@@ -97,11 +97,11 @@ class Setting:
         return np.datetime64(self.now.astimezone(UTC).replace(tzinfo=None), "s")
 
 
-def exact_gaps(domain: Domain, found: Verdicts, setting: Setting) -> list[Gap]:
+def exact_gaps(numbering: Numbering, found: Verdicts, setting: Setting) -> list[Gap]:
     """Return the gaps of an exact domain: every key that is missing, stale or small."""
     gaps = []
     for verdict, reason in _REASONS.items():
-        gaps.extend(_gaps_of_reason(domain, found[verdict], reason, setting))
+        gaps.extend(_gaps_of_reason(numbering, found[verdict], reason, setting))
     return gaps
 
 
@@ -159,9 +159,10 @@ def _counted_gap(
     return Gap(dataset.source, dataset.data_type, label, Reason.INCOMPLETE, level, 0, (group,), have, wanted)
 
 
-def _gaps_of_reason(domain: Domain, bits: BitMap, reason: Reason, setting: Setting) -> list[Gap]:
+def _gaps_of_reason(numbering: Numbering, bits: BitMap, reason: Reason, setting: Setting) -> list[Gap]:
     if not bits:
         return []
+    domain = numbering.domain
     ordinals = ordinals_of(bits)
     ranks = ranked(domain, ordinals, setting.policy, setting.instant)
     partitions = domain.partition(ordinals)
@@ -184,7 +185,7 @@ def _gaps_of_reason(domain: Domain, bits: BitMap, reason: Reason, setting: Setti
             pattern=pattern.spec.text,
             priorities=ranks.priorities[rows],
             due=ranks.due[rows],
-            keys=DomainKeys(domain, ordinals[rows]),
+            keys=DomainKeys(numbering, ordinals[rows]),
             expect={"min_size_bytes": pattern.min_size_bytes},
             freshness_s=pattern.freshness_s,
         )
