@@ -32,14 +32,21 @@ class PrefixRuns:
         found = keys.series.search_sorted(self._cuts, side="left").to_numpy()
         return np.append(found, len(keys)).astype(np.int64)
 
-    def grouped(self, keys: KeyColumn) -> tuple[NDArray[np.int64], Positions]:
+    def grouped(self, keys: KeyColumn) -> tuple[NDArray[np.int64] | None, Positions]:
         """Return an order of keys in which those between two cuts stand together, and the positions then.
 
-        It costs a quarter of sorting them: 0.11 against 0.45 CPU s for 1 M keys of 50 prefixes.
+        None is the order of keys that already do. It costs a quarter of sorting them: 0.11 against 0.45 CPU s
+        for 1 M keys of 50 prefixes.
         """
         place = self._cuts.search_sorted(keys.series, side="right").to_numpy()
+        if (place[1:] >= place[:-1]).all():
+            return None, np.searchsorted(place, np.arange(len(self._cuts) + 1), side="right")
         order = np.argsort(place.astype(np.min_scalar_type(len(self._cuts))), kind="stable")
         return order, np.cumsum(np.bincount(place, minlength=len(self._cuts) + 1))
+
+    def everywhere(self, rows: int) -> Positions:
+        """Return positions by which every claimant's run is all rows: for where cutting is not worth it."""
+        return np.append(0, np.full(len(self._cuts), rows))
 
     def of(self, number: int, positions: Positions) -> list[slice]:
         """Return the runs of rows that start with a prefix of claimant ``number``: ascending, apart."""

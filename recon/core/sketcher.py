@@ -137,7 +137,11 @@ class Sketcher:
     def _in_runs(self, columns: _Columns, *, ascending: bool) -> tuple[_Columns, Positions]:
         if ascending and not columns.keys.mended:
             return columns, self._runs.positions(columns.keys)
+        if len(self._domains) == 1:
+            return columns, self._runs.everywhere(len(columns.keys))
         order, positions = self._runs.grouped(columns.keys)
+        if order is None:
+            return columns, positions
         return _Columns(columns.keys.take(order), columns.sizes[order], columns.mtimes[order]), positions
 
     def _classify(self, number: int, domain: Domain, columns: _Columns, part: slice, claimed: Mask) -> None:

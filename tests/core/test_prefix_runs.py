@@ -25,12 +25,26 @@ def test_the_runs_of_a_claimant_are_the_keys_with_its_prefixes(claimants, keys):
     ascending = KeyColumn.of(pl.Series(sorted(keys), dtype=pl.String))
     shuffled = KeyColumn.of(pl.Series(keys, dtype=pl.String))
     order, grouped = runs.grouped(shuffled)
-    for column, positions in ((ascending, runs.positions(ascending)), (shuffled.take(order), grouped)):
+    together = shuffled if order is None else shuffled.take(order)
+    for column, positions in ((ascending, runs.positions(ascending)), (together, grouped)):
         for number, own in enumerate(claimants):
             parts = runs.of(number, positions)
             found = [key for part in parts for key in column.series[part].to_list()]
             assert sorted(found) == sorted(key for key in keys if key.startswith(tuple(own)))
             assert all(one.stop < other.start for one, other in pairwise(parts))
+
+
+def test_keys_that_already_stand_together_are_left_as_they_are():
+    runs = PrefixRuns([["a"], ["b"]])
+    column = KeyColumn.of(pl.Series(["a3", "a1", "b2", "b1", "c"]))
+    order, positions = runs.grouped(column)
+    assert order is None
+    assert [runs.of(number, positions) for number in (0, 1)] == [[slice(0, 2)], [slice(2, 4)]]
+
+
+def test_a_claimant_that_is_alone_may_be_shown_every_row():
+    runs = PrefixRuns([["a", "b", ""]])
+    assert runs.of(0, runs.everywhere(7)) == [slice(0, 7)]
 
 
 def test_keys_that_stand_together_keep_their_order():
