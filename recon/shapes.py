@@ -25,6 +25,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from recon.core import durations
 from recon.core.invalid import InvalidValueError, did_you_mean
+from recon.core.masking import masked
 from recon.errors import ConfigError
 from recon.strict_yaml import Document, KeyPath, as_written, plain
 
@@ -141,7 +142,7 @@ def described(value: Any) -> str:
         return "a mapping" if value else "an empty mapping"
     if isinstance(value, (list, tuple)):
         return "a list" if value else "an empty list"
-    shown = str(value)
+    shown = masked(str(value))
     return shown if len(shown) <= 60 else f"{shown[:57]}…"
 
 

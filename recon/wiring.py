@@ -36,7 +36,7 @@ from recon.errors import BrokerError, CatalogError, LakeError
 from recon.model import Notice, Priority
 from recon.plan import Judgement, Options, Plan, advised, judgement
 from recon.ports import Ledger, Lister, ProgressBoard
-from recon.settings import Settings
+from recon.settings import Settings, below
 
 #: A shard that has not reported after this long is sent out again.
 SHARD_DEADLINE_S = 300.0
@@ -225,11 +225,11 @@ def _gaps_file(chosen: Settings) -> str:
 
 def _own_prefixes(chosen: Settings) -> tuple[str, ...]:
     """Return where files lie inside the lake that are no lake data: the state, our output, AWS's reports."""
-    places = [f"{chosen.state}/", f"file://{chosen.output_file}"]
+    places = {chosen.state: "/", f"file://{chosen.output_file}": ""}
     if chosen.s3.inventory_bucket and chosen.s3.inventory_prefix:
-        places.append(f"s3://{chosen.s3.inventory_bucket}/{chosen.s3.inventory_prefix.strip('/')}/")
-    below = f"{chosen.lake}/"
-    return tuple(place.removeprefix(below) for place in places if place.startswith(below) and place != below)
+        places[f"s3://{chosen.s3.inventory_bucket}/{chosen.s3.inventory_prefix.strip('/')}"] = "/"
+    found = [(below(place, chosen.lake), ending) for place, ending in places.items()]
+    return tuple(f"{path}{ending}" for path, ending in found if path)
 
 
 def validated(chosen: Settings) -> dict[str, Any]:

@@ -262,6 +262,46 @@ def test_an_embedded_broker_with_a_state_on_s3_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "lake: s3://b/x/\nstate: s3://b/x\n",
+        "lake: s3://b\nstate: s3://b//\n",
+        "lake: file:///srv/lake\nstate: file:///srv/lake/\n",
+        "lake: file:///srv/lake\nstate: /srv/elsewhere/../lake\n",
+        "lake: data\nstate: ./data/\n",
+        "lake: data\nstate: link\n",
+        "lake: .recon/cycles/x\n",
+    ],
+)
+def test_a_state_that_is_the_lake_itself_is_refused(tmp_path, text):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    (problem,) = problems(tmp_path, text + "broker: redis://localhost\n")
+    where = "2:8" if "state" in text else "1:1"
+    assert problem.startswith(f"recon.yaml:{where}: the ")
+    assert "expected a place of its own" in problem
+
+
+def test_the_variable_that_makes_the_state_the_lake_is_named(tmp_path):
+    (problem,) = problems(tmp_path, "lake: data\n", {"RECON_STATE": "data"})
+    assert problem.startswith("RECON_STATE: the state is the lake itself")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lake: s3://b/x\nstate: s3://b/x/state\n",
+        "lake: s3://b/x\nstate: s3://b\n",
+        "lake: s3://b/x\nstate: s3://b/xy\n",
+        "lake: data\nstate: data/.recon\n",
+        "lake: .recon/sample\n",
+    ],
+)
+def test_a_state_beside_inside_or_around_the_lake_is_accepted(tmp_path, text):
+    assert load(tmp_path, text + "broker: redis://localhost\n").lake
+
+
+@pytest.mark.parametrize(
     ("text", "position", "message"),
     [
         ("", "1:1", "the file is empty"),
@@ -332,8 +372,15 @@ def test_no_message_and_no_repr_shows_a_password(tmp_path):
         "broker: redis://:hunter2@host\n",
         "broker: redis://host?passwort=hunter2\n",
         "queues: {url: 'redis://:hunter2@'}\n",
+        "state: s3://KEY:hunter2@bucket\n",
+        "state: s3://KEY:hun/hunter2@bucket/x\n",
+        "state: s3://KEY:hunter2\n",
+        "state: gs://KEY:hunter2@bucket\n",
+        "state_shared: redis://:hunter2@host\n",
     ):
         assert "hunter2" not in "\n".join(problems(tmp_path, LAKE + text))
+    assert "hunter2" not in "".join(problems(tmp_path, "lake: s3://KEY:hunter2@bucket\n"))
+    assert problems(tmp_path, LAKE, {"RECON_LAKE": "s3://KEY:hunter2@b/x"})[0].endswith("'s3://***@b/x'")
     environ = {"RECON_ALERT_URLS": "slack://hunter2", "RECON_REDIS_URL": "redis://:hunter2@localhost"}
     text = (
         LAKE

@@ -10,11 +10,13 @@ from recon.settings.load import (
     settings_schema,
     supervised,
 )
+from recon.settings.places import below
 from recon.settings.values import Settings
 
 __all__ = [
     "Settings",
     "adopt",
+    "below",
     "child_environment",
     "is_supervised",
     "load_settings",

@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from recon.core.invalid import InvalidValueError
+from recon.core.masking import masked_address
+from recon.settings.places import below
 
 _S3 = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]*(?:/.*)?")
 _BROKER_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
@@ -19,7 +21,16 @@ _REMOTE_WITH_FOLDER = (
     "a remote broker lets other hosts work on this state, but they cannot reach its folder; set `state` to "
     "s3://…, or `state_shared: true` if the folder is on a shared file system, or use a local broker"
 )
-
+_STATE_IS_LAKE = (
+    "the state is the lake itself, {lake}: recon's own files would stand among its data, and be compared "
+    "with it; expected a place of its own, such as {lake}/.recon (no listing looks at it) or another folder"
+)
+_LAKE_IN_STATE = (
+    "the lake, {lake}, is the folder {name}/ of the state, where recon keeps and deletes its own files; "
+    "expected a place of its own: move the state, or the lake"
+)
+#: Folders of the state that hold nothing but recon's own files.
+_STATE_FOLDERS = ("broker", "catalogs", "cycles", ".tmp")
 _INSECURE = (
     "the Redis at {host} is on another host, with neither a password nor TLS: whoever reaches it can read "
     "and forge tasks; use redis://:password@{host} or rediss://{host}, or, in a network that you trust, set "
@@ -33,7 +44,9 @@ def storage_address(text: str, cwd: Path) -> str:
         return f"file://{(cwd / text).resolve()}"
     if _S3.fullmatch(text) or (text.startswith("file:///") and text.strip("/") != "file:"):
         return text.rstrip("/")
-    raise InvalidValueError(f"expected s3://bucket/prefix, file:///path or a folder, got {text!r}")
+    raise InvalidValueError(
+        f"expected s3://bucket/prefix, file:///path or a folder, got {masked_address(text)!r}"
+    )
 
 
 def broker_address(text: str) -> str:
@@ -73,6 +86,17 @@ def refusals(broker: str | None, state: str, *, state_shared: bool) -> list[str]
     if broker is not None and is_remote(broker) and state.startswith("file://") and not state_shared:
         return [_REMOTE_WITH_FOLDER]
     return []
+
+
+def overlaps(lake: str, state: str) -> list[str]:
+    """Return why this lake and this state are one place; a state inside the lake is none of these."""
+    inside = below(lake, state)
+    if inside is None:
+        return []
+    name = inside.partition("/")[0]
+    if not name:
+        return [_STATE_IS_LAKE.format(lake=lake)]
+    return [_LAKE_IN_STATE.format(lake=lake, name=name)] if name in _STATE_FOLDERS else []
 
 
 def insecurity(address: str | None) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from recon.core.invalid import InvalidValueError
 from recon.core.overrides import SourceOverride
 from recon.errors import ConfigError
-from recon.settings.address import broker_address, insecurity, refusals, storage_address
+from recon.settings.address import broker_address, insecurity, overlaps, refusals, storage_address
 from recon.settings.later import later, without_effect
 from recon.settings.sections import SettingsShape
 from recon.settings.values import Settings
@@ -144,6 +144,7 @@ def _addresses(shape: SettingsShape, origin: _Origin) -> _Addresses:
     if not origin.problems:
         refused = refusals(found.broker, found.state, state_shared=shape.state_shared)
         origin.problems += [f"{broker_at if found.broker else state_at}: {text}" for text in refused]
+        origin.problems += [f"{state_at}: {text}" for text in overlaps(found.lake, found.state)]
     if not shape.queues.allow_insecure:
         reached = {found.queues: "RECON_REDIS_URL" if redis_url else queues_at, found.broker: broker_at}
         origin.problems += [f"{at}: {text}" for url, at in reached.items() for text in insecurity(url)]

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from recon.core.masking import masked, masked_address
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("s3://KEY:SECRET@bucket/x", "s3://***@bucket/x"),
+        ("s3://KEY:SEC/RET+@bucket", "s3://***@bucket"),
+        ("https://user:pw@host:9000/x", "https://***@host:9000/x"),
+        ("https://token@host", "https://***@host"),
+        ("cannot reach 'redis://:p@ss@host:6379/0' now", "cannot reach 'redis://***@host:6379/0' now"),
+        ("redis://host?db=1&password=pw", "redis://host?db=1&password=***"),
+        ("https://b.s3/x?X-Amz-Signature=abc&y=1", "https://b.s3/x?X-Amz-Signature=***&y=1"),
+        ("s3://bucket/a@b", "s3://bucket/a@b"),
+        ("http://host:9000/x", "http://host:9000/x"),
+        ("mail a@b", "mail a@b"),
+    ],
+)
+def test_a_message_shows_addresses_without_their_secrets(text, shown):
+    assert masked(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("s3://KEY:a secret/with@signs@bucket", "s3://***@bucket"),
+        ("s3://KEY:SECRET", "s3://***"),
+        ("gs://bucket", "gs://bucket"),
+        ("http://host:9000", "http://host:9000"),
+    ],
+)
+def test_an_address_that_cannot_be_used_shows_no_secret_either(address, shown):
+    assert masked_address(address) == shown
