@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from recon.masking import masked
+
 
 class ReconError(Exception):
     """The root: a message for people (what, where, expected, next step) and an exit code.
 
-    ``may_pass`` tells whether the same cycle, tried again a little later, may succeed.
+    ``may_pass`` tells whether the same cycle, tried again a little later, may succeed. The message shows no
+    secret of an address, whichever library's words it repeats.
     """
 
     exit_code = 1
     may_pass = True
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(masked(message))
 
 
 class ConfigError(ReconError):
@@ -23,7 +29,7 @@ class ConfigError(ReconError):
     may_pass = False
 
     def __init__(self, problems: list[str] | str) -> None:
-        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        self.problems = [masked(line) for line in ([problems] if isinstance(problems, str) else problems)]
         super().__init__("\n".join(self.problems))
 
 

@@ -25,8 +25,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from recon.core import durations
 from recon.core.invalid import InvalidValueError, did_you_mean
-from recon.core.masking import masked
 from recon.errors import ConfigError
+from recon.masking import masked
 from recon.strict_yaml import Document, KeyPath, as_written, plain
 
 S = TypeVar("S", bound="Shape")

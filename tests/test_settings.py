@@ -389,6 +389,17 @@ def test_no_message_and_no_repr_shows_a_password(tmp_path):
     assert "hunter2" not in repr(load(tmp_path, text, environ))
 
 
+def test_an_endpoint_is_kept_without_its_password_and_says_so(tmp_path):
+    text = "s3: {endpoint_url: 'https://KEY:hunter2/x@s3.internal:9000/path'}\n"
+    found = load(tmp_path, LAKE + text)
+    assert found.s3.endpoint_url == "https://s3.internal:9000/path"
+    (notice,) = found.notices
+    assert (notice.where, "AWS_ACCESS_KEY_ID" in notice.message) == ("recon.yaml:2:20", True)
+    assert "hunter2" not in notice.message
+    plain_text = "s3: {endpoint_url: 'https://s3.internal:9000/path'}\n"
+    assert load(tmp_path, LAKE + plain_text).notices == ()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

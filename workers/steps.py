@@ -14,6 +14,7 @@ from typing import Any
 
 from recon import access, cycle, wiring
 from recon.errors import BrokerError, LedgerLostError, ReconError, StateError
+from recon.masking import masked
 from recon.model import Stage
 from recon.plan import Judgement
 from workers.retrying import FIRST, may_pass, next_attempt, through_outages
@@ -193,7 +194,7 @@ def _sketch_of(cycle_id: str, shard_id: str) -> str:
             return cycle.scan_shard(wiring.counted(wired.ports, report.add), judged, shard)
     except Exception as error:  # noqa: BLE001 - whatever it was, the cycle must come to its end
         _log.warning("shard %s of cycle %s has no result", shard_id, cycle_id, exc_info=True)
-        return f"failed: {error}"
+        return masked(f"failed: {error}")
 
 
 def _conclude(cycle_id: str, fence: int) -> None:
@@ -240,7 +241,7 @@ def _flags(cycle_id: str) -> dict[str, Any]:
 def _tell(cycle_id: str, error: Exception) -> None:
     state = engine().ports.state
     document = {
-        "message": str(error) or type(error).__name__,
+        "message": masked(str(error)) or type(error).__name__,
         "exit_code": getattr(error, "exit_code", ReconError.exit_code),
         "kind": type(error).__name__,
         "may_pass": may_pass(error),

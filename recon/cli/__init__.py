@@ -14,6 +14,7 @@ from recon.cli.failure import DEBUG, sentence
 from recon.cli.pipe import closable
 from recon.core.invalid import did_you_mean
 from recon.errors import ReconError
+from recon.masking import masked
 
 #: Command -> the module that holds it; imported when it is called, so that ``recon --help`` stays fast.
 COMMANDS = {
@@ -67,7 +68,7 @@ class _Group(click.Group):
             raise
         except Exception as error:  # noqa: BLE001 - nobody may meet a traceback who did not ask for one
             if ctx.meta.get(DEBUG):
-                traceback.print_exception(error)
+                click.echo(masked("".join(traceback.format_exception(error))), err=True, nl=False)
             click.echo(f"recon: {sentence(error)}", err=True)
             raise click.exceptions.Exit(error.exit_code if isinstance(error, ReconError) else 1) from None
 

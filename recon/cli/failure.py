@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recon.errors import ReconError
+from recon.masking import masked
 
 #: Where a command's context keeps whether tracebacks are wanted.
 DEBUG = "recon.debug"
@@ -17,7 +18,7 @@ def sentence(error: Exception) -> str:
         return (
             f"{where}{error.strerror}. Next: check that path, its owner and free space; --debug shows more."
         )
-    said = " ".join(str(error).split())[:300]
+    said = masked(" ".join(str(error).split()))[:300]
     return (
         f"unexpected {type(error).__name__}{f': {said}' if said else ''}. Next: run it again with --debug, "
         "and report what that shows; `recon doctor` checks the set-up."

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from recon.core.invalid import InvalidValueError
-from recon.core.masking import masked_address
+from recon.masking import masked_address
 from recon.settings.places import below
 
 _S3 = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]*(?:/.*)?")
@@ -66,6 +66,12 @@ def broker_address(text: str) -> str:
     if empty:
         raise InvalidValueError(f"the {scheme}:// address has no host; expected redis://host:6379/0")
     return text
+
+
+def endpoint_address(text: str) -> str:
+    """Return an S3 endpoint without the user and password before its host: S3 signs, and never sends them."""
+    scheme, mark, rest = text.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 def is_remote(broker: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,15 @@ from typing import Any
 from recon.core.invalid import InvalidValueError
 from recon.core.overrides import SourceOverride
 from recon.errors import ConfigError
-from recon.settings.address import broker_address, insecurity, overlaps, refusals, storage_address
+from recon.model import Notice
+from recon.settings.address import (
+    broker_address,
+    endpoint_address,
+    insecurity,
+    overlaps,
+    refusals,
+    storage_address,
+)
 from recon.settings.later import later, without_effect
 from recon.settings.sections import SettingsShape
 from recon.settings.values import Settings
@@ -162,6 +170,7 @@ def _settings(
 ) -> Settings:
     loop, log_dir = shape.reconciliation_loop, shape.logging.output_dir
     minutes = loop.interval_minutes
+    endpoint = None if shape.s3.endpoint_url is None else endpoint_address(shape.s3.endpoint_url)
     alert_urls = _comma_separated(origin.environ.get("RECON_ALERT_URLS", ""))
     return Settings(
         config_path=config_path,
@@ -172,7 +181,7 @@ def _settings(
         broker=addresses.broker,
         queues_url=addresses.queues,
         queues=shape.queues,
-        s3=shape.s3,
+        s3=shape.s3.model_copy(update={"endpoint_url": endpoint}),
         gap_detection=shape.gap_detection,
         source_overrides=_source_overrides(shape, origin.document),
         task_queue=shape.task_queue,
@@ -192,9 +201,18 @@ def _settings(
         max_expected_keys=shape.max_expected_keys,
         scrapers_defaults=shape.scrapers_defaults,
         scrapers=shape.scrapers,
-        notices=tuple(later(origin.document, alert_urls)),
+        notices=(*_unsent(shape, endpoint, origin.document), *later(origin.document, alert_urls)),
         without_effect=without_effect(origin.document),
     )
+
+
+def _unsent(shape: SettingsShape, endpoint: str | None, document: Document) -> Iterator[Notice]:
+    if endpoint != shape.s3.endpoint_url:
+        yield Notice(
+            "the user and password in s3.endpoint_url are not sent: S3 requests are signed; name the keys by "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or by s3.profile, and take them out of the address",
+            document.where(("s3", "endpoint_url")),
+        )
 
 
 def _inventory_path(written: str | None, folder: Path) -> Path:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from recon.core.masking import masked, masked_address
+from recon.errors import ConfigError, LakeError
+from recon.masking import masked, masked_address
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,10 @@ def test_a_message_shows_addresses_without_their_secrets(text, shown):
 )
 def test_an_address_that_cannot_be_used_shows_no_secret_either(address, shown):
     assert masked_address(address) == shown
+
+
+def test_no_error_of_ours_holds_a_secret_whoever_prints_it():
+    library = ValueError("Failed to parse: https://KEY:SECRET@[x")
+    assert str(LakeError(f"cannot reach it: {library}")) == "cannot reach it: Failed to parse: https://***@[x"
+    error = ConfigError(["a", "got redis://:SECRET@h"])
+    assert (error.problems, str(error)) == (["a", "got redis://***@h"], "a\ngot redis://***@h")
