@@ -6,6 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from recon.cli import LATER
 from recon.errors import ConfigError
 from recon.settings import Settings, load_settings, settings_schema
 from recon.strict_yaml import parse_document, plain
@@ -120,9 +121,23 @@ def test_the_configuration_is_named_by_flag_then_variable_then_habit(tmp_path):
 
 def test_without_any_configuration_the_next_step_is_said(tmp_path):
     with pytest.raises(
-        ConfigError, match=r"config/recon\.yaml: no such file; pass --config, set RECON_CONFIG"
+        ConfigError,
+        match=r"config/recon\.yaml: no such file; pass --config, set RECON_CONFIG.*`recon schema recon`",
     ):
         load_settings(None, {}, cwd=tmp_path)
+
+
+def test_what_is_said_to_be_enough_for_a_configuration_is_enough(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        load_settings(None, {}, cwd=tmp_path)
+    lines = str(caught.value).split("`")[1:4:2]
+    assert load(tmp_path, "\n".join(lines)).lake == "s3://bucket/prefix"
+
+
+def test_no_next_step_names_a_command_that_is_not_yet_available(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        load_settings(None, {}, cwd=tmp_path)
+    assert not any(f"recon {name}" in str(caught.value) for name in LATER)
 
 
 def test_the_process_environment_is_read_when_none_is_given(tmp_path, monkeypatch):
@@ -412,6 +427,30 @@ def test_an_endpoint_is_kept_without_its_password_and_says_so(tmp_path):
             "reconciliation_loop.alert_channels has no effect yet",
         ),
         ("notifications: {enabled: true}", "notifications has no effect yet"),
+        ("s3: {cache_ttl_hours: 24}", "s3.cache_ttl_hours has no effect yet"),
+        ("s3: {fallback_to_sample: true}", "s3.fallback_to_sample has no effect yet"),
+        ("s3: {max_report_age: 24h}", "s3.max_report_age has no effect yet"),
+        ("s3: {confirm_requests_max: 10}", "s3.confirm_requests_max has no effect yet"),
+        ("s3: {hold_unconfirmed: true}", "s3.hold_unconfirmed has no effect yet"),
+        ("s3: {prices: {list_per_1000: 1, get_per_1000: 1}}", "s3.prices.get_per_1000 has no effect yet"),
+        ("gap_detection: {max_attempts: 3}", "gap_detection.max_attempts has no effect yet"),
+        ("task_queue: {task_ttl_days: 30}", "task_queue.task_ttl_days has no effect yet"),
+        ("reconciliation_loop: {min_interval: 1m}", "reconciliation_loop.min_interval has no effect yet"),
+        (
+            "reconciliation_loop: {alert_on_failure: true}",
+            "reconciliation_loop.alert_on_failure has no effect yet",
+        ),
+        (
+            "reconciliation_loop: {health_check_port: 8050}",
+            "reconciliation_loop.health_check_port has no effect yet",
+        ),
+        (
+            "reconciliation_loop: {health_check_host: 0.0.0.0}",
+            "reconciliation_loop.health_check_host has no effect yet",
+        ),
+        ("logging: {level: DEBUG}", "logging has no effect yet"),
+        ("history_days: 30", "history_days has no effect yet"),
+        ("scrapers_defaults: {concurrency: 2}", "scrapers_defaults has no effect yet"),
         ("brake: {fraction: 0.2}", "brake has no effect yet"),
         ("scrapers: {x: {command: [a]}}", "scrapers has no effect yet"),
     ],
@@ -427,6 +466,10 @@ def test_a_key_that_nothing_acts_on_yet_says_so(tmp_path, text, message):
     [
         "",
         "s3: {use_aws_inventory: false, full_scan_every: null}",
+        "s3: {cache_ttl_hours: 0, fallback_to_sample: false, hold_unconfirmed: false}",
+        "s3: {confirm_requests_max: 0}",
+        "s3: {prices: {list_per_1000: 0.004}}",
+        "reconciliation_loop: {alert_on_failure: false}",
         "brake: {enabled: false}",
         "integration: {dims: {enabled: false}}",
         "notifications: {enabled: false, critical_gaps_threshold: 3}",

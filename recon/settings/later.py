@@ -1,6 +1,7 @@
 """Keys of the contract that nothing acts on yet: each one that is switched on says so.
 
-A row leaves this table with the change that makes its key work.
+A row leaves this table with the change that makes its key work. A key that is written with its default says
+so too: whoever writes `health_check_port: 8050` expects somebody there.
 """
 
 from __future__ import annotations
@@ -16,10 +17,28 @@ _LATER: tuple[tuple[tuple[str, ...], str], ...] = (
     (("s3", "full_scan_every"), "every cycle lists in full"),
     (("s3", "live_window"), "every cycle lists in full"),
     (("s3", "max_requests_per_cycle"), "requests are counted and priced, not limited"),
+    (("s3", "cache_ttl_hours"), "every cycle looks at the lake, and no listing is kept for another"),
+    (("s3", "fallback_to_sample"), "reports are not read yet, so s3.sample_rate alone decides"),
+    (("s3", "max_report_age"), "AWS S3 Inventory reports are not read yet"),
+    (("s3", "confirm_requests_max"), "a gap is confirmed by no request of its own"),
+    (("s3", "hold_unconfirmed"), "a gap is confirmed by no request of its own"),
+    (("s3", "prices", "get_per_1000"), "only listings are priced"),
+    (("gap_detection", "max_attempts"), "a task that nothing fills is queued again however often"),
+    (("task_queue", "task_ttl_days"), "a task stays until a complete look finds its keys"),
+    (("reconciliation_loop", "min_interval"), "the interval is taken as it is"),
+    (
+        ("reconciliation_loop", "alert_on_failure"),
+        "a failed cycle is told by its exit code and the log alone",
+    ),
+    (("reconciliation_loop", "health_check_port"), "nothing answers health checks"),
+    (("reconciliation_loop", "health_check_host"), "nothing answers health checks"),
     (("integration", "dims"), "no DIMS metrics are written"),
     (("notifications",), "no notifications are sent"),
     (("reconciliation_loop", "alert_channels"), "no alerts are sent"),
     (("brake",), "of sudden losses, only a catalog's rows are held back"),
+    (("logging",), "what a run's own workers log goes to workers.log in the state folder"),
+    (("history_days",), "no history is written; the reports of finished cycles stay in the state"),
+    (("scrapers_defaults",), "recon runs no scrapers itself"),
     (("scrapers",), "recon runs no scrapers itself; they take their tasks from the queues"),
 )
 _REPORTS = ("s3", "use_aws_inventory")

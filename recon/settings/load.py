@@ -86,7 +86,8 @@ def load_settings(
     config_path = (cwd / shown).resolve()
     if shown == DEFAULT_CONFIG and not config_path.exists():
         raise ConfigError(
-            f"{shown}: no such file; pass --config, set RECON_CONFIG, or start one with `recon init URL`"
+            f"{shown}: no such file; pass --config, set RECON_CONFIG, or write it: `lake: s3://bucket/prefix`"
+            " (or a folder) and `inventory: inventory.yaml` are enough; every key is in `recon schema recon`"
         )
     document = read_document(config_path, shown)
     shape = shaped(SettingsShape, document)
