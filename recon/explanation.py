@@ -21,11 +21,21 @@ _WANTED = (Verdict.MISSING, Verdict.STALE, Verdict.SMALL)
 
 def explained(found: Comparison, key: str) -> dict[str, Any]:
     """Return what is known of a key: its data type, partition, verdict, and the rule of its priority."""
+    if not _is_text(key):
+        return {"key": key, "verdict": None, "why": "it is not UTF-8 text, as every expected key is"}
     for number, domain in enumerate(found.judged.domains):
         ordinals = domain.encode(pl.Series([key], dtype=pl.String))
         if ordinals[0] >= 0:
             return _of(found, number, domain, int(ordinals[0]), key)
     return {"key": key, "verdict": None, "why": "no pattern of the inventory claims this key"}
+
+
+def _is_text(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:  # bytes of the command line that no text stands for
+        return False
+    return True
 
 
 def _of(found: Comparison, number: int, domain: Domain, ordinal: int, key: str) -> dict[str, Any]:

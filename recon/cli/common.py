@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from recon.cli.failure import DEBUG
+from recon.cli.printable import escaped
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -38,7 +39,7 @@ def common(command: _Command) -> _Command:
 
 def print_json(document: Any) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    click.echo(escaped(json.dumps(document, indent=2, ensure_ascii=False, default=str)))
 
 
 def is_terminal() -> bool:

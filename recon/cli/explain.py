@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from recon.cli.common import common, print_json
+from recon.cli.printable import printable
 
 
 @click.command()
@@ -29,5 +30,5 @@ def explain(config: Path | None, key: str, *, as_json: bool) -> None:
 
 def _words(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name}={inner}" for name, inner in value.items()) or "-"
-    return "-" if value is None else str(value)
+        return ", ".join(f"{name}={printable(inner)}" for name, inner in value.items()) or "-"
+    return "-" if value is None else printable(str(value))

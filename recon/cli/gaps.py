@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from recon.cli.common import common, print_json
+from recon.cli.printable import printable
 from recon.cli.tables import table
 from recon.model import Priority, Reason
 
@@ -46,7 +46,7 @@ def gaps(
     if as_json:
         print_json([_document(gap) for gap in kept])
         return
-    rows = [[gap.priority.label, gap.reason.value, gap.name, _size(gap)] for gap in _ranked(kept)]
+    rows = [[gap.priority.label, gap.reason.value, printable(gap.name), _size(gap)] for gap in _ranked(kept)]
     table(["priority", "reason", "gap", "keys"], rows, right={3})
 
 
@@ -92,15 +92,10 @@ def _print_keys(found: list[Any], priority: str | None, *, as_json: bool) -> Non
             keys = group.keys.keys_at(np.arange(len(group.priorities)))
             for key, level in zip(keys, group.priorities.tolist(), strict=True):
                 lines.append((gap.reason.value, Priority(level).label, key))
-    lines.sort(key=lambda line: line[2].encode())
+    lines.sort(key=lambda line: line[2].encode("utf-8", "surrogatepass"))
     shown = [line for line in [*lines, *sorted(counted)] if priority in {None, line[1]}]
     if as_json:
         print_json([dict(zip(("reason", "priority", "key"), line, strict=True)) for line in shown])
         return
     for why, level, key in shown:
-        click.echo(f"{why}\t{level}\t{_printable(key)}")
-
-
-def _printable(key: str) -> str:
-    odd = key.startswith('"') or any(ord(letter) < 0x20 or ord(letter) == 0x7F for letter in key)
-    return json.dumps(key) if odd else key
+        click.echo(f"{why}\t{level}\t{printable(key)}")

@@ -1,6 +1,7 @@
 """What ``recon explain`` says of a key after a cycle."""
 
 import json
+import os
 
 import pytest
 from engine_place import EnginePlace
@@ -48,3 +49,13 @@ def test_a_missing_key_is_told_with_its_rule_and_the_rule_s_values(place):
         "of a medium-priority season, or a step of the last two years "
         "(season 2019-20, the current one is 2021-22)"
     )
+
+
+def test_a_key_is_one_line_whatever_is_in_it(place):
+    for key in (b"a\nb", b"\xc2\x9b2J", b"a\xe2\x80\xa8b", b"\xff"):
+        text = os.fsdecode(key)
+        done = place.recon("explain", text)
+        assert done.returncode == 0
+        assert [line.split(": ")[0] for line in done.stdout.splitlines()] == ["key", "verdict", "why"]
+        assert json.loads(done.stdout.splitlines()[0].removeprefix("key: ")) == text
+        assert explained(place, text)["key"] == text
