@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
+from recon.adapters.attendance import Attendance
 from recon.adapters.embedded_redis import EmbeddedRedis
 from recon.adapters.state_store import FileStateStore, S3StateStore
 from recon.errors import ConfigError
@@ -91,9 +92,14 @@ def state_folder(chosen: Settings) -> Path:
     return folder
 
 
-def workers_log(chosen: Settings) -> Path | None:
-    """Return where the workers of a run write; None where the broker is not embedded: they run elsewhere."""
-    return None if chosen.broker is not None else state_folder(chosen) / "workers.log"
+def workers_log(chosen: Settings) -> Path:
+    """Return where the workers that a run starts for itself write; a state on S3 has no place for it."""
+    return (chosen.state_folder or Path.cwd() / ".recon") / "workers.log"
+
+
+def attendance(chosen: Settings) -> Attendance:
+    """Return this process' place among those that work over the embedded broker of the state folder."""
+    return Attendance(state_folder(chosen))
 
 
 def sample_is_wanted(chosen: Settings) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from celery import Celery
 from celery.signals import worker_init
 
+from recon import access
 from recon.settings import is_supervised
 from workers.allocation import share_one_heap
 
@@ -47,6 +48,19 @@ def _stop_with_the_supervisor(**_: Any) -> None:
     """Stop this worker once the process that started it is gone: its standard input closes then."""
     if is_supervised():
         threading.Thread(target=_outlive_nobody, name="supervisor", daemon=True).start()
+
+
+@worker_init.connect
+def _be_at_work(**_: Any) -> None:
+    """Let the next run see that this worker lives; the pool's children inherit that."""
+    chosen = access.settings()
+    if chosen.broker is not None:
+        return
+    attendance = access.attendance(chosen)
+    if is_supervised():
+        attendance.join_crew()
+    else:
+        attendance.join()
 
 
 def _outlive_nobody() -> None:

@@ -33,11 +33,15 @@ class CrewLostError(ReconError):
 
 
 class Crew:
-    """Worker processes, started on entry and stopped on exit; their words go to ``log``."""
+    """Worker processes, started on entry and stopped on exit; their words go to ``log``.
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    They get ``give_back_s`` seconds to stop by themselves, and to give back messages that are not this run's.
+    """
+
+    def __init__(self, environment: Mapping[str, str], log: Path, *, give_back_s: float = _STOP_S) -> None:
         self._environment = supervised(environment)
         self._log = log
+        self._give_back_s = give_back_s
         self._starts = 0
         self._children: list[subprocess.Popen[bytes]] = []
 
@@ -54,7 +58,7 @@ class Crew:
         try:
             for child in self._children:
                 child.terminate()
-            self._await(_STOP_S)
+            self._await(self._give_back_s)
         finally:  # a second Ctrl-C too
             self._kill()
 

@@ -1,7 +1,8 @@
 """Drive one cycle through Celery and wait for its report.
 
 With an embedded broker the driver is also the supervisor of its own workers and of the broker: what dies is
-started again, and what it held is sent out again. Every step is idempotent, so that changes no answer.
+started again, and what it held is sent out again. Every step is idempotent, so that changes no answer. Over a
+broker of somebody's own, whoever answers works; where nobody does, the driver starts workers there too.
 """
 
 from __future__ import annotations
@@ -9,20 +10,23 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from recon import access
 from recon.core.progress import Phase, Progress, RunProgress, ScanWatch
 from recon.errors import BrokerError, ReconError
-from recon.settings import Settings, child_environment
-from workers.crew import Crew
+from recon.settings import Settings
+from workers import succession
 from workers.retrying import run_attempts
+from workers.staff import Staff
 
 #: Seconds between looks at the ledger, at a state on S3 (each look is a request), and at the progress board.
 _POLL_S = 0.03
 _POLL_S3_S = 0.5
 _BOARD_S = 0.25
+#: Without a shard done after this long, the workers are asked, which takes a second, whether they are there.
+_ASK_S = 2.0
 #: Without a sign of life from a worker after this long, nobody consumes the queue.
 _PATIENCE_S = 60.0
 #: All shards done, and no report: the final step is sent out again this often.
@@ -59,30 +63,27 @@ def run_cycle(
     Raises:
         ReconError: What a worker reported, or that no worker answered.
     """
-    log = access.workers_log(chosen)
-    with nullcontext() if log is None else Crew(child_environment(chosen), log) as crew:
+    with Staff(chosen, say) as staff:
         # Everything here happens while the workers start, which takes longest.
         if access.sample_is_wanted(chosen):
             progress(RunProgress(Phase.SAMPLE))
             access.make_sample(chosen)
 
         def attempt() -> tuple[_Waiting, dict[str, Any]]:
-            progress(RunProgress(Phase.WAITING if crew is None else Phase.STARTING))
-            waiting = _Waiting(chosen, flags, crew, progress)
+            progress(RunProgress(Phase.STARTING if staff.is_own else Phase.WAITING))
+            waiting = _Waiting(chosen, flags, staff, progress)
             return waiting, waiting.report()
 
         waiting, report = run_attempts(attempt, chosen.loop.max_retries, say)
         yield report
-        if crew is not None:
+        if staff.is_own:
             waiting.settle()
 
 
 class _Waiting:
     """One cycle that is sent out, watched until its report is there."""
 
-    def __init__(
-        self, chosen: Settings, flags: Mapping[str, Any], crew: Crew | None, progress: Progress
-    ) -> None:
+    def __init__(self, chosen: Settings, flags: Mapping[str, Any], staff: Staff, progress: Progress) -> None:
         from workers import messages  # noqa: PLC0415 - Celery takes 0.2 s to import; the crew starts meanwhile
 
         self._messages = messages
@@ -90,7 +91,8 @@ class _Waiting:
         self._look = access.lookout(chosen)
         self._cycle_id = access.new_cycle_id(access.now())
         self._flags = flags
-        self._crew = crew
+        self._staff = staff
+        self._asked = False
         self._progress = progress
         self._watch = ScanWatch()
         self._seen = (-1, -1)
@@ -99,11 +101,14 @@ class _Waiting:
 
     def report(self) -> dict[str, Any]:
         """Send the cycle out and return its report."""
+        if self._staff.has_own_broker:
+            succession.ask(self._look, self._cycle_id)
         self._messages.send_begin(self._cycle_id, self._flags)
         try:
             while True:
                 found = self._outcome()
                 if found is not None:
+                    succession.answered(self._look, self._cycle_id)
                     return found
                 try:
                     self._look_after()
@@ -111,7 +116,10 @@ class _Waiting:
                     self._revive_broker()
                 time.sleep(_POLL_S)
         except (KeyboardInterrupt, SystemExit):
-            self._give_up()
+            succession.give_up(self._look, self._cycle_id, "the run was interrupted")
+            raise
+        except RemoteError:
+            succession.answered(self._look, self._cycle_id)
             raise
 
     def settle(self) -> None:
@@ -144,13 +152,20 @@ class _Waiting:
         if (done, left) != self._seen:
             self._seen, self._seen_at = (done, left), time.monotonic()
         self._tell(done, left)
-        if self._crew is not None and self._crew.revived():
+        if self._staff.revived():
             self._send_again()
         silent_s = time.monotonic() - self._seen_at
+        if not done and silent_s > _ASK_S and not self._asked:
+            self._asked = True
+            if self._staff.reinforced():
+                self._progress(RunProgress(Phase.STARTING))
+                self._seen_at = time.monotonic()
+                self._send_again()
         if done and not left and silent_s > _FINISH_AGAIN_S:
             self._seen_at = time.monotonic()
             self._send_again()
         if silent_s > _PATIENCE_S and ledger.current() != self._cycle_id:
+            succession.give_up(self._look, self._cycle_id, "no worker took the cycle")
             raise RemoteError(
                 "no worker takes the cycle. Start them: celery -A workers.app worker -Q recon.control -c 1, "
                 "and celery -A workers.app worker -Q recon.scan -P threads -c 16; or use recon run --inline",
@@ -179,23 +194,9 @@ class _Waiting:
         self._messages.send_again(self._cycle_id, remaining)
 
     def _revive_broker(self) -> None:
-        if self._crew is None:
+        if not self._staff.has_own_broker:
             raise BrokerError(
                 "the broker went away during the cycle; the next cycle looks again at everything"
             )
         access.broker(self._chosen)
         self._send_again()
-
-    def _give_up(self) -> None:
-        """Free the lock, and tell workers that still hold messages of this cycle that nobody waits for it."""
-        document = {
-            "message": "the run was interrupted",
-            "exit_code": 1,
-            "kind": "Interrupted",
-            "may_pass": False,
-        }
-        with suppress(ReconError):
-            name = f"cycles/{self._cycle_id}/error.json"
-            self._look.state.put(name, json.dumps(document).encode())
-        with suppress(ReconError):
-            self._look.ledger.finished(self._cycle_id)

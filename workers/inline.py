@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from recon import access, cycle, wiring
@@ -12,6 +13,7 @@ from recon.model import ShardProgress
 from recon.settings import Settings
 from workers.retrying import run_attempts
 from workers.shard_report import ShardReport
+from workers.succession import CREW_ENDS_S, succeed
 
 
 def run_inline(
@@ -26,8 +28,26 @@ def run_inline(
     if access.sample_is_wanted(chosen):
         progress(RunProgress(Phase.SAMPLE))
         access.make_sample(chosen)
-    wired = wiring.engine(chosen)
-    return run_attempts(lambda: _cycle(wired, flags, progress), chosen.loop.max_retries, say)
+    with _at_work(chosen) as wired:
+        return run_attempts(lambda: _cycle(wired, flags, progress), chosen.loop.max_retries, say)
+
+
+@contextmanager
+def _at_work(chosen: Settings) -> Iterator[wiring.Engine]:
+    """Yield the engine; over an embedded broker, after freeing what killed runs left behind."""
+    if chosen.broker is not None:
+        yield wiring.engine(chosen)
+        return
+    attendance = access.attendance(chosen)
+    try:
+        alone = attendance.alone(CREW_ENDS_S)
+        wired = wiring.engine(chosen)
+        if alone:
+            succeed(access.Lookout(wired.ports.state, wired.ledger, wired.board))
+        attendance.join()
+        yield wired
+    finally:
+        attendance.leave()
 
 
 def _cycle(wired: wiring.Engine, flags: Mapping[str, Any], progress: Progress) -> dict[str, Any]:

@@ -164,3 +164,51 @@ def test_a_workers_folder_of_the_user_is_not_mistaken_for_ours(place):
         check=True,
     )
     assert json.loads(done.stdout)["dry_run"] is True
+
+
+@pytest.mark.parametrize("moment", ["its workers start", "it scans"])
+def test_the_run_after_a_killed_one_begins_at_once_and_gives_the_right_answer(place, moment):
+    expected = place.run("--inline", "--dry-run")
+    run = subprocess.Popen(RUN, cwd=place.folder, stdout=subprocess.DEVNULL)
+    before = set((place.folder / ".recon" / "cycles").glob("*/plan.json"))
+    while not (
+        children(run.pid, "recon.scan")
+        if moment == "its workers start"
+        else set((place.folder / ".recon" / "cycles").glob("*/plan.json")) - before
+    ):
+        assert run.poll() is None
+        time.sleep(0.002)
+    run.kill()
+    run.wait()
+    found = place.run()
+    assert found["verdicts"] == expected["verdicts"]
+    assert found["tasks"]["published"] == expected["tasks"]["published"]
+    assert one_publication(place)
+    assert place.run("--inline")["tasks"]["published"] == 0
+
+
+def test_an_inline_run_that_was_killed_does_not_keep_the_next_one_waiting(place):
+    run = subprocess.Popen([*RUN, "--inline"], cwd=place.folder, stdout=subprocess.DEVNULL)
+    while not has_planned(place):
+        assert run.poll() is None
+        time.sleep(0.002)
+    run.kill()
+    run.wait()
+    assert place.run("--inline")["observed"]["shards"]["failed"] == 0
+    assert place.run()["tasks"]["published"] == 0
+
+
+def test_a_run_beside_a_living_one_takes_nothing_from_it(place):
+    place.run("--inline", "--dry-run")
+    before = set((place.folder / ".recon" / "cycles").glob("*/plan.json"))
+    run = subprocess.Popen(RUN, cwd=place.folder, stdout=subprocess.PIPE, text=True)
+    while not set((place.folder / ".recon" / "cycles").glob("*/plan.json")) - before:
+        assert run.poll() is None
+        time.sleep(0.002)
+    os.kill(run.pid, signal.SIGSTOP)
+    second = place.recon("run", "--inline")
+    os.kill(run.pid, signal.SIGCONT)
+    output, _ = run.communicate(timeout=100)
+    assert run.returncode == 0
+    assert json.loads(output)["observed"]["shards"]["failed"] == 0
+    assert second.returncode in {0, 5}  # 0 where the first had ended by then
