@@ -11,6 +11,7 @@ from recon import access, cycle, wiring
 from recon.core.progress import Phase, Progress, RunProgress, ScanWatch
 from recon.model import ShardProgress
 from recon.settings import Settings
+from workers.failures import forget_failures
 from workers.retrying import run_attempts
 from workers.shard_report import ShardReport
 from workers.succession import CREW_ENDS_S, succeed
@@ -64,7 +65,9 @@ def _cycle(wired: wiring.Engine, flags: Mapping[str, Any], progress: Progress) -
                 with ShardReport(board, cycle_id, shard) as report:
                     cycle.scan_shard(wiring.counted(wired.ports, report.add), judged, shard)
             progress(RunProgress(Phase.CONCLUDING, len(judged.scanned), len(judged.scanned)))
-            return cycle.conclude(wired.ports, judged, fence, spent_s)
+            document = cycle.conclude(wired.ports, judged, fence, spent_s)
+            forget_failures(wired.ports.state, cycle_id)
+            return document
     finally:
         wired.ledger.release(cycle_id)
 

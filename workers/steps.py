@@ -17,6 +17,7 @@ from recon.errors import BrokerError, LedgerLostError, ReconError, StateError
 from recon.masking import masked
 from recon.model import Stage
 from recon.plan import Judgement
+from workers.failures import forget_failures
 from workers.retrying import FIRST, may_pass, next_attempt, through_outages
 from workers.shard_report import ShardReport
 
@@ -201,6 +202,7 @@ def _conclude(cycle_id: str, fence: int) -> None:
     wired = engine()
     cycle.conclude(wired.ports, _judgement(cycle_id), fence, _noted(cycle_id))
     wired.ports.state.delete(f"cycles/{cycle_id}/error.json")  # of an attempt that found no Redis
+    forget_failures(wired.ports.state, cycle_id)
 
 
 @contextmanager
