@@ -168,7 +168,7 @@ class _Waiting:
             succession.give_up(self._look, self._cycle_id, "no worker took the cycle")
             raise RemoteError(
                 "no worker takes the cycle. Start them: celery -A workers.app worker -Q recon.control -c 1, "
-                "and celery -A workers.app worker -Q recon.scan -P threads -c 16; or use recon run --inline",
+                "and celery -A workers.app worker -Q recon.scan -P threads -c 6; or use recon run --inline",
                 BrokerError.exit_code,
             )
 

@@ -14,7 +14,7 @@ from recon.cli.common import common, print_json
 _QUEUES = ("recon.control", "recon.scan")
 _START = (
     "start them (see Procfile): celery -A workers.app worker -Q recon.control -c 1, and "
-    "celery -A workers.app worker -Q recon.scan -P threads -c 16"
+    "celery -A workers.app worker -Q recon.scan -P threads -c 6"
 )
 
 
