@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
 from pyroaring import BitMap
 
+from recon.core.block import bitmap
 from recon.core.coverage import Counted, CoverageRow, counted, counted_rows, exact_rows
 from recon.core.domain import Domain
 from recon.core.gaps import Gap, Setting, counted_gaps, exact_gaps
 from recon.core.numbering import Numbering
+from recon.core.second_look import NO_SECOND_LOOK, SecondLook
 from recon.core.selection import selected
-from recon.core.shards import Observed, observed
 from recon.core.sketch import DomainSketch, Sketch
-from recon.core.verdicts import Verdicts, facts_of, unobserved, verdicts
+from recon.core.verdicts import Verdicts, facts_of, verdicts
 from recon.core.waivers import known_absent
 from recon.memory import Memory
 from recon.model import Kind, Verdict
 from recon.plan import Judgement
 from recon.sample import SampleEstimate, estimated
+from recon.sight import Sight
+
+#: What a scraper can mend.
+GAPS = (Verdict.MISSING, Verdict.STALE, Verdict.SMALL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
     """One cycle's findings. ``verdicts``, ``numberings`` (exact) and ``counted`` are keyed by domain number.
 
-    ``complete`` tells that every planned shard was seen whole and none was left out.
+    ``complete`` tells that every planned shard was seen whole and none was left out. ``second`` is what was
+    looked at again, live, where the observation is older than the cycle; ``unconfirmed`` holds the ordinals
+    of gaps that only that observation shows.
     """
 
     judged: Judgement
@@ -40,55 +48,23 @@ class Comparison:
     complete: bool
     memory: Memory = field(default_factory=Memory)
     estimate: SampleEstimate | None = None
+    second: SecondLook = NO_SECOND_LOOK
+    unconfirmed: Mapping[int, BitMap] = field(default_factory=dict)
 
-    def learn(self, keys: Mapping[tuple[str, str], Iterable[str]]) -> None:
-        """Read keys that will be asked for, by source and data type, in one go a domain."""
-        for numbering in self.numberings.values():
-            dataset = numbering.domain.dataset
-            numbering.learn(keys.get((dataset.source, dataset.data_type), ()))
-
-    def undecided(
-        self, source: str, data_type: str, keys: Sequence[str], partition: Mapping[str, str]
-    ) -> bool:
-        """Tell whether a task's keys (or its partition, without keys) include one that is unknown."""
-        own = [
-            (number, domain)
-            for number, domain in enumerate(self.judged.domains)
-            if (domain.dataset.source, domain.dataset.data_type) == (source, data_type)
-        ]
-        if not own:
-            skipped = {(item.dataset.source, item.dataset.data_type) for item in self.judged.skipped}
-            return (source, data_type) in skipped
-        if keys:
-            return any(self._holds_unknown(number, keys) for number, _ in own)
-        return any(self._partition_unseen(number, domain, partition) for number, domain in own)
-
-    def _holds_unknown(self, number: int, keys: Sequence[str]) -> bool:
-        if number not in self.verdicts:
-            return False
-        unknown = self.verdicts[number][Verdict.UNKNOWN]
-        if not unknown:
-            return False
-        ordinals = self.numberings[number].of(keys)
-        return any(ordinal in unknown for ordinal in ordinals[ordinals >= 0])
-
-    def _partition_unseen(self, number: int, domain: Domain, partition: Mapping[str, str]) -> bool:
-        if number not in self.counted:
-            return False
-        seen = self.counted[number].observed
-        labels = [dict(label) for label in domain.partitions.labels]
-        return dict(partition) in labels and not seen[labels.index(dict(partition))]
+    def unknown(self, number: int) -> BitMap:
+        """Return the ordinals of a domain of which nothing can be said."""
+        if number in self.verdicts:
+            return self.verdicts[number][Verdict.UNKNOWN]
+        domain = self.judged.domains[number]
+        every = np.arange(domain.size, dtype=np.int64)
+        return bitmap(every[~self.counted[number].observed[domain.partition(every)]])
 
 
-def compared(judged: Judgement, sketch: Sketch, memory: Memory) -> Comparison:
-    """Return the findings of a cycle from its merged sketch; a shard that is not there was not seen."""
-    plan = judged.plan
+def compared(judged: Judgement, sight: Sight, memory: Memory) -> Comparison:
+    """Return the findings of a cycle from what was seen; what was not seen has no verdict but unknown."""
+    plan, sketch = judged.plan, sight.sketch
     complete = {shard.id for shard in judged.scanned if sketch.complete(shard.id)}
-    seen_ranges = observed(span for shard in judged.scanned for span in sketch.seen(shard))
-    sketches = {
-        number: sketch.domain(number, len(domain.partitions.labels))
-        for number, domain in enumerate(judged.domains)
-    }
+    sketches = {number: sight.of(number) for number in range(len(judged.domains))}
     memory.prove(judged.domains[number].name for number, seen in sketches.items() if seen.tally.objects.any())
     setting = Setting(
         plan.options.policy,
@@ -104,12 +80,14 @@ def compared(judged: Judgement, sketch: Sketch, memory: Memory) -> Comparison:
     for number, domain in enumerate(judged.domains):
         seen = sketches[number]
         if domain.kind is Kind.EXACT:
-            found[number] = _verdicts(judged, domain, seen, seen_ranges)
+            unseen = sight.unseen(number, domain.expected - seen.present)
+            found[number] = _verdicts(judged, domain, seen, unseen)
             rows.extend(exact_rows(domain, found[number]))
             numberings[number] = Numbering(domain)
             gaps.extend(exact_gaps(numberings[number], found[number], setting))
             continue
-        tallied[number] = _counted(judged, domain, seen, seen_ranges)
+        every = BitMap(range(domain.size))
+        tallied[number] = _counted(judged, domain, seen, sight.unseen(number, every))
         rows.extend(counted_rows(domain, tallied[number]))
         gaps.extend(counted_gaps(domain, tallied[number], setting))
     estimate = estimated(judged, sketch, found)
@@ -121,27 +99,39 @@ def compared(judged: Judgement, sketch: Sketch, memory: Memory) -> Comparison:
         tallied,
         tuple(rows),
         tuple(gaps),
-        tuple(_warnings(judged, sketch, _unmatched(judged, sketch, sketches, seen_ranges), estimate)),
+        tuple(_warnings(judged, sketch, _unmatched(judged, sight, sketches), estimate)),
         complete=len(complete) == len(judged.planned),
         memory=memory,
         estimate=estimate,
+        second=sight.second,
+        unconfirmed=_unconfirmed(judged, found, tallied, sight.second),
     )
 
 
-def _verdicts(judged: Judgement, domain: Domain, seen: DomainSketch, seen_ranges: Observed) -> Verdicts:
+def _unconfirmed(
+    judged: Judgement, found: Mapping[int, Verdicts], tallied: Mapping[int, Counted], second: SecondLook
+) -> dict[int, BitMap]:
+    """Return the ordinals of gaps that only an observation older than the cycle shows, by domain number."""
+    if judged.plan.as_of >= judged.plan.started_at:
+        return {}
+    gaps = {number: BitMap.union(*(own[verdict] for verdict in GAPS)) for number, own in found.items()}
+    for number, counts in tallied.items():
+        domain = judged.domains[number]
+        every = np.arange(domain.size, dtype=np.int64)
+        gaps[number] = bitmap(every[counts.short[domain.partition(every)]])
+    return {number: bits - second.at(number) for number, bits in gaps.items()}
+
+
+def _verdicts(judged: Judgement, domain: Domain, seen: DomainSketch, unseen: BitMap) -> Verdicts:
     plan = judged.plan
-    facts = facts_of(domain, seen, seen_ranges, plan.inventory.waivers, plan.now)
     if plan.options.select:
-        left_out = facts.expected - selected(domain, plan.options.select)
-        facts = replace(facts, unobserved=facts.unobserved | left_out)
-    return verdicts(facts)
+        unseen |= domain.expected - selected(domain, plan.options.select)
+    return verdicts(facts_of(domain, seen, unseen, plan.inventory.waivers, plan.now))
 
 
-def _counted(judged: Judgement, domain: Domain, seen: DomainSketch, seen_ranges: Observed) -> Counted:
-    every = BitMap(range(domain.size))
-    unseen = unobserved(domain, seen_ranges, every)
+def _counted(judged: Judgement, domain: Domain, seen: DomainSketch, unseen: BitMap) -> Counted:
     if judged.plan.options.select:
-        unseen |= every - selected(domain, judged.plan.options.select)
+        unseen |= BitMap(range(domain.size)) - selected(domain, judged.plan.options.select)
     absent = known_absent(domain, judged.plan.inventory.waivers, judged.plan.now)
     return counted(domain, seen.tally, unseen, domain.not_due(judged.plan.now), absent)
 
@@ -176,19 +166,31 @@ def _warnings(
     return lines
 
 
-def _unmatched(
-    judged: Judgement, sketch: Sketch, sketches: Mapping[int, DomainSketch], seen_ranges: Observed
-) -> list[str]:
+def unconfirmed_words(found: Comparison) -> tuple[str, ...]:
+    """Return what a person should know of gaps that were not seen live."""
+    plan = found.judged.plan
+    number = sum(map(len, found.unconfirmed.values()))
+    told = [f"looking again, live: {reason}" for reason in found.second.failures]
+    if number:
+        kept = "held back" if plan.options.hold_unconfirmed else "queued all the same (s3.hold_unconfirmed)"
+        told.append(
+            f"{number:,} gaps are as of {plan.as_of:%Y-%m-%d %H:%M} UTC and were not confirmed live: "
+            f"s3.confirm_requests_max is {plan.options.confirm_requests_max:,}; they are {kept}"
+        )
+    return tuple(told)
+
+
+def _unmatched(judged: Judgement, sight: Sight, sketches: Mapping[int, DomainSketch]) -> list[str]:
     """Return a line for each domain none of whose patterns matched an object, with what is there instead.
 
     Where a domain was not looked at whole, nothing is said: a failed look is not an absence.
     """
     strangers = sorted(
-        {name for result in sketch.shards.values() for name, _ in result.facts.unexpected_by_prefix}
+        {name for result in sight.sketch.shards.values() for name, _ in result.facts.unexpected_by_prefix}
     )
     lines = []
     for number, domain in enumerate(judged.domains):
-        if sketches[number].tally.objects.any() or not _is_seen_whole(domain, seen_ranges):
+        if sketches[number].tally.objects.any() or not sight.whole(domain):
             continue
         top = domain.dataset.patterns[0].text.split("/", 1)[0]
         near = [name for name in strangers if name.startswith(top)][:3]
@@ -198,7 +200,3 @@ def _unmatched(
         count = domain.size if domain.kind is Kind.EXACT else wanted
         lines.append(f"{domain.name}: pattern matched 0 of {count:,} ({pattern}){seen}")
     return lines
-
-
-def _is_seen_whole(domain: Domain, seen_ranges: Observed) -> bool:
-    return all(seen_ranges.whole(block.literal_prefix) for block in domain.blocks)

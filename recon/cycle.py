@@ -7,26 +7,30 @@ written when everything else is: whoever waits for it finds the rest.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from recon import plan as plans
 from recon import sketch_file
+from recon.aws_reports import Choice, ReportPlace, chosen, refuse_unread
 from recon.catalog_copies import count_complete_cycle
-from recon.comparison import Comparison, compared
+from recon.comparison import Comparison, compared, unconfirmed_words
+from recon.confirmation import confirmed
 from recon.core.catalog import Catalog
 from recon.core.inventory import Inventory
 from recon.core.performance import exceeded
-from recon.findings import forget_earlier, merged
+from recon.findings import forget_earlier, keep_second_look, second_look, sight_of
+from recon.kept_look import asked_for, instead_of_listing, keep, kept_cycles
 from recon.memory import Hints, Memory
 from recon.model import PublishCounts, Shard
 from recon.pace import Pace
 from recon.plan import Judgement, Options, Plan
-from recon.ports import Lister, Outputs, StateStore, TaskQueue
+from recon.ports import Lister, Outputs, ReportFiles, StateStore, TaskQueue
 from recon.publication import gaps_file_written, publish, unsaved
 from recon.report import report_document
+from recon.report_scan import scan_file
 from recon.scan import Clock, scan
-from recon.sharding import sharding
+from recon.sharding import Sharding, by_files, read_for, scope, sharding
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Ports:
     outputs: Outputs
     queue: TaskQueue
     clock: Clock
+    reports: Callable[[], ReportFiles]
     pace: Pace = field(default_factory=Pace)
 
 
@@ -47,21 +52,40 @@ def plan(
     inventory: Inventory,
     catalogs: Mapping[str, Catalog],
     options: Options,
+    *,
+    reports: ReportPlace | None = None,
 ) -> Judgement:
-    """Freeze what is expected at this instant and cut the key space into shards."""
-    draft = Plan(cycle_id, ports.clock(), inventory, options, (), tuple(catalogs), notices=inventory.notices)
+    """Freeze what is expected at this instant and cut the key space, or a report of it, into shards."""
+    started_at = ports.clock()
+    reuse = asked_for(ports.state, options, started_at)
+    choice = Choice()
+    if reports is not None and reuse.kept is None:
+        choice = chosen(ports.reports(), ports.state, reports, started_at)
+    hints = Hints.load(ports.state, options.lake)
+    if reuse.kept is None and choice.report is None:
+        instead = instead_of_listing(ports.state, options, hints, started_at)
+        reuse = replace(instead, notices=(*reuse.notices, *instead.notices))
+    if reuse.kept or choice.report or (reports is not None and not reports.sample_instead):
+        options = replace(options, sample_rate=None)
+    draft = Plan(cycle_id, started_at, inventory, options, (), tuple(catalogs), notices=inventory.notices)
     judged = plans.advised(plans.judgement(draft, catalogs))
     if not options.dry_run:
         ports.queue.claim_lake()
-    hints = Hints.load(ports.state, options.lake)
-    cut = sharding(ports.lister, judged, hints)
+    report = None if choice.report is None else read_for(choice.report, scope(judged))
+    if reuse.kept is not None:
+        cut = Sharding((), ordered=hints.ordered)
+    else:
+        cut = sharding(ports.lister, judged, hints) if report is None else by_files(report, hints)
     frozen = replace(
         draft,
         shards=cut.shards,
         ordered=cut.ordered,
         apart=hints.apart,
-        requests=cut.requests,
-        notices=(*draft.notices, *judged.notices, *cut.notices),
+        requests=cut.requests + choice.lists,
+        gets=choice.gets,
+        report=report,
+        kept=reuse.kept,
+        notices=(*draft.notices, *judged.notices, *reuse.notices, *choice.notices, *cut.notices),
     )
     plans.save(ports.state, frozen, catalogs)
     return replace(judged, plan=frozen)
@@ -75,13 +99,24 @@ def load(ports: Ports, cycle_id: str) -> Judgement:
 def scan_shard(ports: Ports, judged: Judgement, shard: Shard) -> str:
     """Look at one shard and put its sketch into the state; return the state's name for it."""
     name = f"cycles/{judged.plan.cycle_id}/shards/{shard.id}.arrow"
-    ports.state.put(name, sketch_file.encoded(scan(ports.lister, judged, shard, ports.clock, ports.pace)))
+    if shard.file:
+        sketch = scan_file(ports.reports(), judged, shard, ports.clock)
+    else:
+        sketch = scan(ports.lister, judged, shard, ports.clock, ports.pace)
+    ports.state.put(name, sketch_file.encoded(sketch))
     return name
 
 
 def compare(ports: Ports, judged: Judgement) -> Comparison:
-    """Merge what the shards saw and give every expected key its verdict."""
-    return compared(judged, merged(ports.state, judged), Memory.load(ports.state))
+    """Merge what the shards saw and give every expected key its verdict; an older look is confirmed live."""
+    sight = sight_of(ports.state, judged)
+    refuse_unread(ports.state, judged, sight.sketch, ports.clock())
+    found = compared(judged, sight, Memory.load(ports.state))
+    if not judged.plan.looks_again or second_look(ports.state, judged.plan.cycle_id) is not None:
+        return found
+    second = confirmed(ports.lister, found)
+    keep_second_look(ports.state, judged.plan.cycle_id, second)
+    return compared(judged, replace(sight, second=second), Memory.load(ports.state))
 
 
 def record(
@@ -90,7 +125,8 @@ def record(
     """Remember what the next cycle needs, then write the cycle's report and make it the latest one."""
     options = judged.plan.options
     cycle_id = judged.plan.cycle_id
-    Hints.learn(ports.state, judged, found.sketch)
+    if judged.plan.as_of >= judged.plan.started_at:
+        Hints.learn(ports.state, judged, found.sketch)
     if not options.dry_run:
         found.memory.save(ports.state)
         if found.complete:
@@ -102,7 +138,8 @@ def record(
     if options.dry_run and not options.dry_run_kept:
         return document
     ports.state.put("latest.json", json.dumps({"cycle_id": cycle_id}).encode())
-    forget_earlier(ports.state, keep=cycle_id)
+    keep(ports.state, found)
+    forget_earlier(ports.state, {cycle_id, *kept_cycles(ports.state)})
     return document
 
 
@@ -118,5 +155,5 @@ def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, 
     published_at = ports.clock().timestamp()
     timings_s |= {"compare": compared_at - scanned_at, "publish": published_at - compared_at}
     slow = exceeded(judged.plan.options.performance, timings_s)
-    found = replace(found, warnings=(*found.warnings, *at_risk, *slow))
+    found = replace(found, warnings=(*found.warnings, *unconfirmed_words(found), *at_risk, *slow))
     return record(ports, judged, found, counts, timings_s)

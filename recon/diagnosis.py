@@ -11,10 +11,12 @@ from recon import access, wiring
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.s3 import S3Lister
 from recon.adapters.s3.probe import Probe
+from recon.aws_reports import refused
 from recon.errors import BrokerError, ListingOrderError, ReconError, StateError
 from recon.findings import latest, report
 from recon.memory import Hints
 from recon.ports import Lister, StateStore
+from recon.report_standing import reports_standing
 from recon.settings import Settings
 
 #: Seconds that this host's clock and the lake's may differ: freshness compares one with the other.
@@ -50,6 +52,8 @@ def diagnosis(chosen: Settings) -> Iterator[Check]:
     if usable:
         yield from _patterns(access.state(chosen))
     yield from _lake(chosen, access.state(chosen) if usable else None)
+    if chosen.s3.use_aws_inventory:
+        yield _reports(chosen, access.state(chosen) if usable else None)
     yield from _redis(chosen)
 
 
@@ -155,6 +159,21 @@ def _clock(skew_s: float) -> Check:
     if abs(skew_s) > SKEW_MAX_S:
         return Check(name, Status.WARN, found, "set it by NTP: freshness and due times are judged by it")
     return Check(name, Status.OK, found)
+
+
+def _reports(chosen: Settings, state: StateStore | None) -> Check:
+    """Return how it stands with AWS's newest report, by its manifest; where none holds, a cycle lists."""
+    name, now = "reports", access.now()
+    try:
+        known = {} if state is None else refused(state, now)
+        found = reports_standing(wiring.report_files(chosen), wiring.report_place(chosen), known, now)
+    except ReconError as error:
+        return Check(name, Status.WARN, str(error), "recon s3-inventory status")
+    if found.problems:
+        wrong = found.problems[0]
+        return Check(name, Status.WARN, wrong.problem, f"{wrong.next}; see recon s3-inventory status")
+    hours = 0.0 if found.newest is None else (now - found.newest.as_of).total_seconds() / 3600
+    return Check(name, Status.OK, f"the newest, {found.used}, is {hours:.1f} h old, and its manifest holds")
 
 
 def _redis(chosen: Settings) -> Iterator[Check]:

@@ -8,12 +8,14 @@ from recon.masking import masked
 class ReconError(Exception):
     """The root: a message for people (what, where, expected, next step) and an exit code.
 
-    ``may_pass`` tells whether the same cycle, tried again a little later, may succeed. The message shows no
-    secret of an address, whichever library's words it repeats.
+    ``may_pass`` tells whether the same cycle, tried again a little later, may succeed; ``at_once``, that the
+    next attempt takes another way, so that it is made at once and does not count. The message shows no secret
+    of an address, whichever library's words it repeats.
     """
 
     exit_code = 1
     may_pass = True
+    at_once = False
 
     def __init__(self, message: str = "") -> None:
         super().__init__(masked(message))
@@ -58,6 +60,21 @@ class ListingInvalidError(LakeError):
 
 class ListingOrderError(ListingInvalidError):
     """Raised when keys do not ascend or leave the asked range: the backend must not be range-split."""
+
+
+class ReportError(ReconError):
+    """Raised when an AWS S3 Inventory report fails a check; the message names the file and the check.
+
+    It is refused whole: nothing is concluded from any part of it.
+    """
+
+    at_once = True
+
+
+class TooManyRequestsError(ReconError):
+    """Raised when a cycle would cost more requests than it may, and has nothing to fall back upon."""
+
+    may_pass = False
 
 
 class CatalogError(ReconError):

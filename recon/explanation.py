@@ -12,10 +12,13 @@ from recon.core.domain import Domain
 from recon.core.inventory import Waiver
 from recon.core.rank import ranked
 from recon.core.rank_words import ranking_words
+from recon.core.selection import selected
 from recon.core.verdicts import verdict_of
 from recon.core.waivers import waiver_of
 from recon.model import Kind, Priority, Verdict
+from recon.plan import Plan
 
+_OUT_OF_SCOPE = "out of scope: no planned shard covers it (s3.prefixes or --select)"
 _WANTED = (Verdict.MISSING, Verdict.STALE, Verdict.SMALL)
 
 
@@ -52,7 +55,7 @@ def _of(found: Comparison, number: int, domain: Domain, ordinal: int, key: str) 
         "partition": dict(label),
         "pattern": domain.pattern_texts(own)[0],
         "declared_at": domain.dataset.where,
-        "as_of": plan.started_at.isoformat(),
+        "as_of": plan.as_of.isoformat(),
         "due_at": None if np.isnat(due) else f"{due}Z",
     }
     if domain.kind is not Kind.EXACT:
@@ -60,14 +63,18 @@ def _of(found: Comparison, number: int, domain: Domain, ordinal: int, key: str) 
         return document
     verdict = verdict_of(found.verdicts[number], ordinal)
     document["verdict"] = None if verdict is None else verdict.value
+    if ordinal in found.second.at(number):
+        document["looked_again_at"] = plan.started_at.isoformat()
     if verdict is Verdict.UNKNOWN:
-        document["why"] = _why_unknown(found, key)
+        document["why"] = _why_unknown(found, domain, ordinal, key)
     if verdict is Verdict.KNOWN_ABSENT:
         waiver = waiver_of(domain, key, plan.inventory.waivers, plan.now)
         document["why"] = None if waiver is None else _waived_words(waiver)
     if verdict in _WANTED:
         document["priority"] = Priority(int(ranks.priorities[0])).label
         document["rule"] = ranking_words(domain, ordinal, plan.options.policy, plan.now)
+    if ordinal in found.unconfirmed.get(number, ()):
+        document["why"] = f"so says {_observation(plan)}; it was not seen live since: {_not_looked_at(found)}"
     return document
 
 
@@ -77,18 +84,51 @@ def _waived_words(waiver: Waiver) -> str:
     return f"waived{until}: {waiver.reason}{by} ({waiver.where})"
 
 
-def _why_unknown(found: Comparison, key: str) -> str:
+def _why_unknown(found: Comparison, domain: Domain, ordinal: int, key: str) -> str:
+    plan = found.judged.plan
     raw = key.encode()
+    if plan.options.select and ordinal not in selected(domain, plan.options.select):
+        return "out of scope: --select leaves it out"
+    if plan.report is not None:
+        if not raw.startswith(plan.report.cover):
+            return _OUT_OF_SCOPE
+    elif (failure := _unseen_shard(found, raw)) is not None:
+        return failure
+    return f"it came due after {_observation(plan)} and is younger than that: {_not_looked_at(found)}"
+
+
+def _unseen_shard(found: Comparison, key: bytes) -> str | None:
+    """Return why the shard of a key was not seen; None where it was."""
     scanned = {shard.id for shard in found.judged.scanned}
     for shard in found.judged.planned:
-        if not any(_inside(span, raw) for span in shard.ranges):
+        if not any(_inside(span, key) for span in shard.ranges):
             continue
         if shard.id not in scanned:
             return "its shard was left out of the sample"
+        if found.sketch.complete(shard.id):
+            return None
         result = found.sketch.shards.get(shard.id)
         failure = None if result is None else result.facts.failure
         return f"its shard failed: {failure}" if failure else "its shard never reported"
-    return "out of scope: no planned shard covers it (s3.prefixes or --select)"
+    return _OUT_OF_SCOPE
+
+
+def _observation(plan: Plan) -> str:
+    """Return what an observation that is older than its cycle is called."""
+    name = "the listing" if plan.report is None else "the AWS S3 Inventory report"
+    return f"{name} of {plan.as_of:%Y-%m-%d %H:%M} UTC"
+
+
+def _not_looked_at(found: Comparison) -> str:
+    """Return why a key was not looked at again, live."""
+    options = found.judged.plan.options
+    limits = [f"{options.confirm_requests_max:,} requests for gaps (s3.confirm_requests_max)"]
+    if options.requests_max is not None:
+        limits.append(f"{options.requests_max:,} in all (s3.max_requests_per_cycle)")
+    failed = "; ".join(found.second.failures)
+    return f"no live look reached it, within {' and '.join(limits)}" + (
+        f"; looks that failed: {failed}" if failed else ""
+    )
 
 
 def _inside(span: Any, key: bytes) -> bool:

@@ -51,8 +51,13 @@ class Hints:
 
     @staticmethod
     def learn(state: StateStore, judged: Judgement, sketch: Sketch) -> None:
-        """Remember the boundaries this cycle saw; where it did not look to the end, the older ones stay."""
+        """Remember the boundaries this cycle saw; where it did not look to the end, the older ones stay.
+
+        A report has none: what earlier listings left is kept for the next one.
+        """
         plan = judged.plan
+        if plan.report is not None:
+            return
         before = Hints.load(state, plan.options.lake)
         complete = [shard for shard in judged.planned if sketch.complete(shard.id)]
         found = {key for result in sketch.shards.values() for key in result.facts.boundaries}

@@ -50,6 +50,15 @@ class Kind(StrEnum):
     ANY = "any"
 
 
+class Source(StrEnum):
+    """How a cycle looked at the lake."""
+
+    LISTING = "listing"
+    AWS_INVENTORY = "aws_inventory"
+    SAMPLE = "sample"
+    CACHE = "cache"
+
+
 class Stage(StrEnum):
     """How far a cycle is, as its ledger shows."""
 
@@ -77,10 +86,14 @@ class KeyRange:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One unit of scanning: a Celery task lists all its ranges and reports one sketch."""
+    """One unit of scanning: a Celery task lists all its ranges, or reads one file of a report.
+
+    It reports one sketch. ``file`` is the file's key where the report is delivered.
+    """
 
     id: str
     ranges: tuple[KeyRange, ...]
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ import numpy as np
 import polars as pl
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
+from recon.core.aws_manifest import Manifest
 from recon.core.binding import bind
 from recon.core.bound import BoundType
 from recon.core.catalog import Catalog
+from recon.core.cost import Prices
 from recon.core.dimensions import SeasonsDimension
 from recon.core.domain import MAX_EXPECTED_KEYS, Domain
 from recon.core.ignore import ignored
@@ -34,6 +36,8 @@ from recon.ports import StateStore
 
 #: AWS's price of one LIST request (https://aws.amazon.com/s3/pricing/, us-east-1).
 USD_PER_LIST = 0.005 / 1000
+#: The same of one GET or HEAD request.
+USD_PER_GET = 0.0004 / 1000
 #: Keys between two boundaries, for cutting the next cycle: one page of a listing, unless the lake is huge.
 KEYS_APART = 1000
 
@@ -58,13 +62,40 @@ class PlannedRange:
 class PlannedShard:
     """A ``Shard`` as the plan stores it; ``scan`` is False for a shard that a sample leaves out.
 
-    ``weight`` is its size as far as the hints tell, in any unit.
+    ``weight`` is its size as far as the hints tell, in any unit. A shard of a report has a ``file`` and no
+    ranges.
     """
 
     id: str
     ranges: tuple[PlannedRange, ...]
     scan: bool = True
     weight: int = 1
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedReport:
+    """The AWS S3 Inventory report that stands in for a listing: its manifest's key, and what that says.
+
+    ``cover`` are the prefixes of the lake that it is read for; ``root`` is the lake's folder in the bucket.
+    """
+
+    key: str
+    manifest: Manifest
+    cover: tuple[Key, ...]
+    root: Key
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLook:
+    """The complete observation of an earlier cycle that stands in for a look at everything.
+
+    ``live`` tells that what is likely to have changed since is looked at again.
+    """
+
+    cycle_id: str
+    as_of: datetime
+    live: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +104,8 @@ class Options:
 
     ``select`` holds (field, value) terms; ``scope`` string prefixes that narrow the listing; ``own`` prefixes
     inside the lake that hold recon's own files. Without a ``gaps_file`` no list of tasks is written. A dry
-    run becomes the latest cycle if ``dry_run_kept``, and plans tasks if ``dry_run_plans_tasks``.
+    run becomes the latest cycle if ``dry_run_kept``, and plans tasks if ``dry_run_plans_tasks``. Prices are
+    in USD a request; ``interval_s`` is the distance of scheduled cycles, which a month's price depends on.
     """
 
     lake: str
@@ -94,13 +126,28 @@ class Options:
     dry_run_kept: bool = True
     dry_run_plans_tasks: bool = True
     list_usd: float = USD_PER_LIST
+    get_usd: float = USD_PER_GET
+    use_cache: bool = False
+    cache_ttl_s: float = 86400.0
+    full_scan_every_s: float | None = None
+    live_window_s: float = 3 * 86400.0
+    requests_max: int | None = None
+    interval_s: float = 3600.0
+    confirm_requests_max: int = 1000
+    hold_unconfirmed: bool = False
+
+    @property
+    def prices(self) -> Prices:
+        """Return what requests cost; looking at a folder costs none."""
+        return Prices(self.list_usd, self.get_usd) if self.lake.startswith("s3://") else Prices()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One cycle's frozen plan. ``ordered`` is False for a backend whose order cannot be trusted.
 
-    ``apart`` is the distance of the boundaries it looks for, in keys; ``requests`` is what planning cost.
+    ``apart`` is the distance of the boundaries it looks for, in keys; ``requests`` is what planning cost in
+    LISTs, ``gets`` in GETs.
     """
 
     cycle_id: str
@@ -113,6 +160,21 @@ class Plan:
     apart: int = KEYS_APART
     requests: int = 0
     notices: tuple[Notice, ...] = ()
+    report: PlannedReport | None = None
+    gets: int = 0
+    kept: KeptLook | None = None
+
+    @property
+    def as_of(self) -> datetime:
+        """Return the instant that the cycle's observation shows: a listing's start, a report's own."""
+        if self.kept is not None:
+            return self.kept.as_of
+        return self.started_at if self.report is None else self.report.manifest.as_of
+
+    @property
+    def looks_again(self) -> bool:
+        """Tell whether a live look follows the observation, because that is older than the cycle."""
+        return self.report is not None or (self.kept is not None and self.kept.live)
 
     @property
     def now(self) -> np.datetime64:
@@ -152,7 +214,7 @@ class Judgement:
 
 def _shard(shard: PlannedShard) -> Shard:
     spans = (KeyRange(span.prefix, span.start_after, span.end) for span in shard.ranges)
-    return Shard(shard.id, tuple(spans))
+    return Shard(shard.id, tuple(spans), shard.file)
 
 
 def instant(moment: datetime) -> np.datetime64:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from recon.core.aws_manifest import DataFile, Manifest
+from recon.core.inventory_setup import Document
 from recon.model import KeyRange, OutstandingTask, Priority, ScrapeTask, ShardProgress, Stage
 
 #: Columns of every batch a lister yields. Keys are raw bytes (UTF-8 on S3), relative to the lake's root.
@@ -51,6 +53,15 @@ class Order:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One object's content in a file: its size in bytes, its MD5 in hex digits, the requests it took."""
+
+    size: int
+    md5: str
+    requests: int
+
+
 class Lister(Protocol):
     """Looks at the lake.
 
@@ -60,7 +71,7 @@ class Lister(Protocol):
     - Keys are byte-exact. Safe to call from many threads at once.
     """
 
-    def pages(self, span: KeyRange, *, ordered: bool = True) -> Iterator[Page]:
+    def pages(self, span: KeyRange, *, ordered: bool = True) -> Generator[Page]:
         """Yield the objects of ``span``; raise ``LakeError`` where it cannot be seen whole and right."""
         ...
 
@@ -74,6 +85,77 @@ class Lister(Protocol):
 
     def read(self, key: bytes) -> bytes:
         """Return one object's content (a catalog kept in the lake)."""
+        ...
+
+    def look(self, key: bytes) -> Page:
+        """Return a page with the object of that key; an empty one where there is provably none."""
+        ...
+
+    def fetch(self, key: bytes, file: str) -> Fetched:
+        """Write one object's content to ``file``; raise ``LakeError`` where it cannot be had whole."""
+        ...
+
+
+class ReportFiles(Protocol):
+    """Reads AWS S3 Inventory reports where they are delivered; safe to call from many threads."""
+
+    def folders(self, prefix: bytes) -> Folders:
+        """Return the first few pages of one delimiter level below ``prefix``."""
+        ...
+
+    def read(self, key: bytes) -> bytes:
+        """Return one file's content (a manifest, a checksum)."""
+        ...
+
+    def pages(self, manifest: Manifest, file: DataFile, root: bytes) -> Iterator[Page]:
+        """Yield the objects below ``root`` that a data file tells of, unsorted, keys relative to it.
+
+        Nothing is yielded before the whole file has shown the size and the MD5 that its manifest tells.
+
+        Raises:
+            ReportError: The file is not what its manifest tells, or cannot be read as such.
+            LakeError: The file cannot be had.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owns buckets: an account's number, and the partition of its ARNs (``aws``, ``aws-cn`` …)."""
+
+    account: str
+    partition: str
+
+
+class InventoryAdmin(Protocol):
+    """Reads and changes how AWS delivers S3 Inventory reports.
+
+    Documents are spelled as AWS's API spells them. A failure is a ``LakeError`` that says which IAM action
+    the call takes.
+    """
+
+    def owner(self, account: str | None) -> Owner:
+        """Return the account of the buckets: the caller's, where none is told."""
+        ...
+
+    def configurations(self, bucket: str) -> list[Document]:
+        """Return a bucket's inventory configurations."""
+        ...
+
+    def policy(self, bucket: str) -> Document | None:
+        """Return a bucket's policy, if it has one."""
+        ...
+
+    def kms_key(self, bucket: str) -> str | None:
+        """Return the KMS key that a bucket encrypts new objects with; None where it uses S3's own."""
+        ...
+
+    def put_policy(self, bucket: str, policy: Document) -> None:
+        """Replace a bucket's policy."""
+        ...
+
+    def put_configuration(self, bucket: str, config: Document) -> None:
+        """Put one inventory configuration of a bucket."""
         ...
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from recon.comparison import Comparison
+from recon.core.block import ordinals_of
+from recon.core.gaps import DomainKeys
 from recon.core.gaps_document import gaps_document
 from recon.core.scrape import QueuePlan, queue_plan
 from recon.core.standing import CycleFacts
-from recon.core.task_body import TaskBody, read_body
+from recon.core.task_body import WantedGroup
 from recon.errors import BrokerError, StateError
-from recon.model import OutstandingTask, PublishCounts
+from recon.model import PublishCounts
 from recon.plan import Judgement, Options
 from recon.ports import Outputs, TaskQueue
+from recon.undecided import Undecided
 
 #: Seconds that a cycle waits at most for its publication to be on the queue server's disk.
 SAVED_TIMEOUT_S = 2.0
@@ -28,7 +31,8 @@ def publish(queue: TaskQueue, judged: Judgement, found: Comparison, fence: int) 
     if options.dry_run and not options.dry_run_plans_tasks:
         return PublishCounts(outstanding=len(queue.outstanding(options.lake)))
     wanted, outstanding = _queue_plan(queue, judged, found)
-    counts = _planned(wanted, outstanding)
+    held = sum(map(len, found.unconfirmed.values())) if options.hold_unconfirmed else 0
+    counts = _planned(wanted, outstanding, held)
     if options.dry_run:
         return counts
     # Written even when there is nothing to notice: a cycle that was overtaken must not go on to its report.
@@ -87,34 +91,37 @@ def _queue_plan(queue: TaskQueue, judged: Judgement, found: Comparison) -> tuple
     """Return what to do with the queues as they are now, and how many tasks they hold."""
     options = judged.plan.options
     outstanding = queue.outstanding(options.lake)
-    found.learn(_keys_of(outstanding))
+    undecided = Undecided(found, outstanding)
     facts = CycleFacts(
         lake=options.lake,
         started_at=judged.plan.started_at,
         complete=found.complete,
         visibility=timedelta(seconds=options.visibility_s),
-        undecided=lambda body: _undecided(found, body),
+        undecided=undecided,
     )
     groups = [group for gap in found.gaps for group in gap.groups]
+    if options.hold_unconfirmed:
+        groups = [free for group in groups if (free := _free(found, undecided, group)) is not None]
     return queue_plan(groups, outstanding, options.limits, facts), len(outstanding)
 
 
-def _keys_of(outstanding: Iterable[OutstandingTask]) -> dict[tuple[str, str], list[str]]:
-    """Return the keys that are out, by source and data type."""
-    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for body in map(read_body, outstanding):
-        if body is not None:
-            keys[body.source, body.data_type] += body.keys
-    return keys
+def _free(found: Comparison, undecided: Undecided, group: WantedGroup) -> WantedGroup | None:
+    """Return what of a group is not held; None where all of it is."""
+    if not isinstance(group.keys, DomainKeys):
+        return None if undecided.is_held(group.source, group.data_type, group.partition) else group
+    number = found.judged.domains.index(group.keys.numbering.domain)
+    ordinals = group.keys.ordinals
+    free = ~np.isin(ordinals, ordinals_of(undecided.held(number)))
+    if not free.any():
+        return None
+    keys = DomainKeys(group.keys.numbering, ordinals[free])
+    return replace(group, priorities=group.priorities[free], due=group.due[free], keys=keys)
 
 
-def _undecided(found: Comparison, body: TaskBody) -> bool:
-    return found.undecided(body.source, body.data_type, body.keys, dict(body.partition))
-
-
-def _planned(wanted: QueuePlan, outstanding: int) -> PublishCounts:
-    """Return what carrying out ``wanted`` over ``outstanding`` tasks comes to."""
+def _planned(wanted: QueuePlan, outstanding: int, held: int) -> PublishCounts:
+    """Return what carrying out ``wanted`` over ``outstanding`` tasks comes to; ``held`` gaps are left out."""
     return PublishCounts(
+        held=held,
         published=len(wanted.published) + len(wanted.republished),
         duplicate=outstanding - len(wanted.withdrawn) - len(wanted.republished),
         moved=len(wanted.moved),

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from recon.comparison import Comparison
-from recon.model import Kind, Priority, PublishCounts, Verdict
+from recon.core.cost import Requests, monthly_usd
+from recon.model import Kind, Priority, PublishCounts, Source, Verdict
 from recon.plan import Judgement
 
 
@@ -56,23 +57,34 @@ def report_document(
 
 def _observed(judged: Judgement, found: Comparison) -> dict[str, Any]:
     facts = [result.facts for result in found.sketch.shards.values()]
-    requests = judged.plan.requests + sum(item.requests for item in facts)
+    plan = judged.plan
+    spent = sum(item.requests for item in facts) if plan.kept is None else 0
+    lists = plan.requests + found.second.lists + (spent if plan.report is None else 0)
+    gets = plan.gets + found.second.gets + (0 if plan.report is None else spent)
     complete = sum(found.sketch.complete(shard.id) for shard in judged.scanned)
     sample = len(judged.scanned) < len(judged.planned)
-    on_s3 = judged.plan.options.lake.startswith("s3://")
+    usd = Requests(lists, gets).usd(plan.options.prices)
+    source = Source.LISTING if plan.report is None else Source.AWS_INVENTORY
+    source = source if plan.kept is None else Source.CACHE
     document = {
-        "source": "sample" if sample else "listing",
-        "as_of": _iso(judged.plan.started_at),
+        "source": (Source.SAMPLE if sample else source).value,
+        "as_of": _iso(plan.as_of),
         "objects": sum(item.objects for item in facts),
         "bytes": sum(item.size_bytes for item in facts),
-        "requests": requests,
-        "estimated_cost_usd": round(requests * judged.plan.options.list_usd, 6) if on_s3 else 0.0,
+        "requests": lists + gets,
+        "requests_by_kind": {"list": lists, "get": gets},
+        "estimated_cost_usd": round(usd, 6),
+        "estimated_monthly_usd": round(monthly_usd(usd, plan.options.interval_s), 6),
         "shards": {
             "planned": len(judged.scanned),
             "complete": complete,
             "failed": len(judged.scanned) - complete,
         },
     }
+    if plan.report is not None:
+        document["report"] = plan.report.key
+    if plan.as_of < plan.started_at:
+        document["looked_again"] = sum(len(bits) for bits in found.second.looked.values())
     return document if found.estimate is None else {**document, "estimate": found.estimate.document()}
 
 

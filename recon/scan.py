@@ -129,8 +129,8 @@ def scan(lister: Lister, judged: Judgement, shard: Shard, clock: Clock, pace: Pa
     return ShardSketch(
         ShardFacts(
             shard_id=shard.id,
-            started_at=_iso(started_at),
-            finished_at=_iso(clock()),
+            started_at=iso(started_at),
+            finished_at=iso(clock()),
             failure=failures.first(),
             requests=gathering.requests,
             objects=sketcher.objects,
@@ -185,5 +185,6 @@ def _marks(batch: pa.RecordBatch) -> list[Mark]:
     return [(keys[row].as_py() or b"", row - before) for row, before in zip(rows, [-1, *rows], strict=False)]
 
 
-def _iso(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
+    """Return an instant as ISO 8601 in UTC, to the millisecond."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+from recon.aws_reports import AwsReport
 from recon.core.selection import selected, selected_prefixes
 from recon.core.shards import RANGES_PER_SHARD, cover, hints_inside, sampled, shards, split_points
 from recon.errors import LakeError, LakeUnreachableError
 from recon.memory import Hints
 from recon.model import Notice, Shard
-from recon.plan import Judgement, PlannedRange, PlannedShard
+from recon.plan import Judgement, PlannedRange, PlannedReport, PlannedShard
 from recon.ports import Folders, Lister, Order
 
 #: A cold start looks for this many folders to cut at, with at most this many requests.
@@ -50,10 +51,7 @@ def sharding(lister: Lister, judged: Judgement, hints: Hints) -> Sharding:
     whole prefixes. A sample is drawn from shards as small as the points allow, so that it holds many.
     """
     options = judged.plan.options
-    wanted: list[bytes] = []
-    for domain in judged.domains:
-        wanted.extend(selected_prefixes(domain, selected(domain, options.select)))
-    prefixes = cover(wanted, [prefix.encode() for prefix in options.scope])
+    prefixes = scope(judged)
     points = _points(lister, prefixes, hints)
     rate = options.sample_rate
     ranges = len(points.keys) + len(prefixes)
@@ -73,6 +71,34 @@ def sharding(lister: Lister, judged: Judgement, hints: Hints) -> Sharding:
         points.requests,
         () if order.may_split else (Notice(_CANNOT_SPLIT.format(order.detail)),),
     )
+
+
+def scope(judged: Judgement) -> tuple[bytes, ...]:
+    """Return the fewest prefixes that hold everything the plan must look at."""
+    options = judged.plan.options
+    wanted: list[bytes] = []
+    for domain in judged.domains:
+        wanted.extend(selected_prefixes(domain, selected(domain, options.select)))
+    return cover(wanted, [prefix.encode() for prefix in options.scope])
+
+
+def read_for(report: AwsReport, cover: tuple[bytes, ...]) -> PlannedReport:
+    """Return a report as it is planned to be read: for the parts of the lake in ``cover``."""
+    return PlannedReport(report.key, report.manifest, cover, report.root)
+
+
+def by_files(report: PlannedReport, hints: Hints) -> Sharding:
+    """Return the shards of a report: one for each of its data files.
+
+    Whether the backend's order is trusted is known from earlier listings.
+    """
+    shards = tuple(
+        PlannedShard(
+            blake2b(file.key.encode(), digest_size=8).hexdigest(), (), weight=file.size, file=file.key
+        )
+        for file in report.manifest.files
+    )
+    return Sharding(shards, hints.ordered)
 
 
 _CANNOT_SPLIT = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +21,24 @@ from recon.adapters.progress_board import RedisProgressBoard
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import RedisTaskQueue
 from recon.adapters.state_queue import StateTaskQueue
+from recon.aws_reports import ReportPlace
 from recon.catalog_copies import choice
 from recon.core.binding import Catalog
 from recon.core.brake import BrakeLimits
 from recon.core.description import described_domain
 from recon.core.inventory import Inventory
+from recon.core.inventory_setup import PREFIX
 from recon.core.limits import QueueLimits
 from recon.core.performance import PerformanceLimits
 from recon.core.rank import Policy
 from recon.core.selection import parse_selection
 from recon.core.shards import cover
 from recon.cycle import Ports
-from recon.errors import BrokerError, CatalogError, LakeError
+from recon.errors import BrokerError, CatalogError, ConfigError, LakeError
 from recon.model import Notice, Priority
 from recon.plan import Judgement, Options, Plan, advised, judgement
-from recon.ports import Ledger, Lister, ProgressBoard
+from recon.ports import InventoryAdmin, Ledger, Lister, ProgressBoard, ReportFiles
+from recon.report_delivery import Wish
 from recon.settings import Settings, below
 
 #: A shard that has not reported after this long is sent out again.
@@ -60,7 +63,8 @@ def engine(chosen: Settings) -> Engine:
     redis = servers(chosen)
     prefix = chosen.queues.prefix
     queue = StateTaskQueue(state(chosen), lake=chosen.lake) if _by_file(chosen) else task_queue(chosen, redis)
-    ports = Ports(lister(chosen), state(chosen), OutputFiles(Path.cwd()), queue, now)
+    files = cache(partial(report_files, chosen))
+    ports = Ports(lister(chosen), state(chosen), OutputFiles(Path.cwd()), queue, now, files)
     board = RedisProgressBoard(redis["broker"], prefix=prefix)
     return Engine(chosen, ports, RedisLedger(redis["broker"], prefix=prefix), board, redis)
 
@@ -97,9 +101,82 @@ def lister(chosen: Settings) -> Lister:
     root = chosen.lake_folder
     if root is not None:
         return LocalLister(root)
+    return _s3_lister(chosen, *_bucket_and_folder(chosen.lake))
+
+
+def report_files(chosen: Settings) -> ReportFiles:
+    """Return what reads AWS's reports where they are delivered."""
+    from recon.adapters.aws_report import AwsReportFiles  # noqa: PLC0415 - its readers take 0.1 s, and few need it
+
+    destination = _destination(chosen)
+    if destination.startswith("file://"):
+        return AwsReportFiles(LocalLister(destination.removeprefix("file://")))
+    return AwsReportFiles(_s3_lister(chosen, destination.removeprefix("s3://"), ""))
+
+
+def report_place(chosen: Settings) -> ReportPlace:
+    """Return whose reports to look for, and where below the destination; a copy has its bucket's name."""
+    lake = chosen.lake_folder
+    source = (chosen.s3.bucket or lake.name) if lake else _bucket_and_folder(chosen.lake)[0]
+    prefix = PREFIX if chosen.s3.inventory_prefix is None else chosen.s3.inventory_prefix
+    oldest = timedelta(seconds=chosen.s3.max_report_age_s)
+    return ReportPlace(
+        source,
+        prefix,
+        chosen.s3.inventory_config_id,
+        oldest,
+        root=report_root(chosen),
+        sample_instead=chosen.s3.fallback_to_sample,
+    )
+
+
+def report_root(chosen: Settings) -> bytes:
+    """Return the lake's folder in its bucket, with a slash at its end, as reports' keys begin; or b""."""
+    folder = "" if chosen.lake_folder else _bucket_and_folder(chosen.lake)[1]
+    return f"{folder}/".encode() if folder else b""
+
+
+def report_wish(chosen: Settings, account: str | None = None) -> Wish:
+    """Return which reports AWS is to deliver; raise ``ConfigError`` where a folder is no bucket."""
+    told = chosen.s3.inventory_bucket
+    if chosen.lake_folder is not None or (told is not None and told.startswith("file://")):
+        raise ConfigError(
+            f"AWS delivers inventory reports of S3 buckets into S3 buckets, and {told or chosen.lake} is a "
+            "folder. Set `lake` and s3.inventory_bucket to buckets; a folder is listed in full at no cost"
+        )
+    place = report_place(chosen)
+    bucket, root = told or place.bucket, report_root(chosen).decode()
+    return Wish(place.bucket, root, place.config_id, bucket, place.prefix.strip("/"), account)
+
+
+def inventory_admin(chosen: Settings) -> InventoryAdmin:
+    """Return what reads and changes how AWS delivers reports."""
+    from recon.adapters.s3_inventory_setup import S3InventorySetup  # noqa: PLC0415 - boto3 takes 0.2 s
+
+    s3 = chosen.s3
+    return S3InventorySetup(endpoint_url=s3.endpoint_url, region=s3.region, profile=s3.profile)
+
+
+def _destination(chosen: Settings) -> str:
+    """Return the bucket that reports go to, or the folder that stands for one, as an address."""
+    told, lake = chosen.s3.inventory_bucket, chosen.lake_folder
+    if told is not None and told.startswith("file://"):
+        return told.rstrip("/")
+    if lake is None:
+        return f"s3://{told or _bucket_and_folder(chosen.lake)[0]}"
+    # Folders beside each other stand for buckets, as copies of buckets do.
+    beside = lake.parent / told if told else lake
+    return f"file://{beside if beside.is_dir() else lake}"
+
+
+def _bucket_and_folder(lake: str) -> tuple[str, str]:
+    bucket, _, folder = lake.removeprefix("s3://").partition("/")
+    return bucket, folder.strip("/")
+
+
+def _s3_lister(chosen: Settings, bucket: str, prefix: str) -> Lister:
     from recon.adapters.s3 import S3Lister  # noqa: PLC0415 - botocore takes 0.1 s, and a lake may be a folder
 
-    bucket, _, prefix = chosen.lake.removeprefix("s3://").partition("/")
     return S3Lister(
         bucket,
         prefix,
@@ -139,7 +216,8 @@ def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement
     notices = [item.notice for item in choices if item.notice is not None]
     inventory = replace(inventory, notices=(*inventory.notices, *chosen.notices, *notices, *risks))
     catalogs = {item.spec.name: item.catalog for item in choices if item.catalog is not None}
-    judged = cycle.plan(ports, cycle_id, inventory, catalogs, options(chosen, flags))
+    reports = report_place(chosen) if chosen.s3.use_aws_inventory else None
+    judged = cycle.plan(ports, cycle_id, inventory, catalogs, options(chosen, flags), reports=reports)
     if not judged.plan.options.dry_run:
         # Only now: a catalog that no plan could be made of is no good copy.
         for item in choices:
@@ -188,6 +266,15 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
         dry_run_kept=chosen.dry_run.save_results,
         dry_run_plans_tasks=not chosen.dry_run.skip_task_generation,
         list_usd=chosen.s3.prices.list_per_1000 / 1000,
+        get_usd=chosen.s3.prices.get_per_1000 / 1000,
+        use_cache=bool(flags.get("use_cache")),
+        cache_ttl_s=chosen.s3.cache_ttl_hours * 3600,
+        full_scan_every_s=chosen.s3.full_scan_every_s,
+        live_window_s=chosen.s3.live_window_s,
+        requests_max=chosen.s3.max_requests_per_cycle,
+        interval_s=chosen.interval_s,
+        confirm_requests_max=chosen.s3.confirm_requests_max,
+        hold_unconfirmed=chosen.s3.hold_unconfirmed,
     )
 
 
@@ -226,8 +313,9 @@ def _gaps_file(chosen: Settings) -> str:
 def _own_prefixes(chosen: Settings) -> tuple[str, ...]:
     """Return where files lie inside the lake that are no lake data: the state, our output, AWS's reports."""
     places = {chosen.state: "/", f"file://{chosen.output_file}": ""}
-    if chosen.s3.inventory_bucket and chosen.s3.inventory_prefix:
-        places[f"s3://{chosen.s3.inventory_bucket}/{chosen.s3.inventory_prefix.strip('/')}"] = "/"
+    if chosen.s3.use_aws_inventory or chosen.s3.inventory_bucket or chosen.s3.inventory_prefix:
+        place = report_place(chosen)
+        places[f"{_destination(chosen)}/{place.prefix.strip('/') or place.bucket}"] = "/"
     found = [(below(place, chosen.lake), ending) for place, ending in places.items()]
     return tuple(f"{path}{ending}" for path, ending in found if path)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -160,6 +161,25 @@ class ListerContract:
         with pytest.raises(LakeError) as caught:
             lake.read(b"catalogs/none.csv")
         assert "catalogs/none.csv" in str(caught.value)
+
+    def test_an_object_is_fetched_into_a_file_with_its_size_and_md5(
+        self, lister_of: ListerOf, tmp_path_factory
+    ):
+        file = tmp_path_factory.mktemp("fetched") / "copy"
+        file.write_bytes(b"what stood there before" * 1000)
+        for body in (b"", b"x", bytes(range(256)) * 12_000):
+            found = lister_of({b"reports/a +%.parquet": body}).fetch(b"reports/a +%.parquet", str(file))
+            assert file.read_bytes() == body
+            assert (found.size, found.md5) == (len(body), hashlib.md5(body).hexdigest())
+
+    def test_an_object_that_cannot_be_fetched_is_an_error_that_names_it(self, lake: Lister, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("fetched")
+        with pytest.raises(LakeError) as caught:
+            lake.fetch(b"reports/none.parquet", str(folder / "copy"))
+        assert "reports/none.parquet" in str(caught.value)
+        with pytest.raises(LakeError) as caught:
+            lake.fetch(b"z", str(folder / "gone" / "copy"))
+        assert "gone" in str(caught.value)
 
     def test_many_threads_list_at_once(self, lake: Lister):
         prefixes = [b"a", b"events/", b"", b"events/2024-", b"z"] * 8

@@ -57,6 +57,24 @@ def shown(
     return Shown(child.returncode, b"".join(parts).decode(), piped.decode())
 
 
+def answered(folder: Path, answer: str, *words: str) -> Shown:
+    """Run ``recon`` with all its streams on a terminal, where ``answer`` and a newline are typed ahead."""
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RECON_")}
+    child = subprocess.Popen(
+        [*RECON, *words], cwd=folder, env=kept, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    parts: list[bytes] = []
+    reader = Thread(target=_read, args=(ours, parts))
+    reader.start()
+    child.wait(timeout=100)
+    reader.join()
+    os.close(ours)
+    return Shown(child.returncode, b"".join(parts).decode(), "")
+
+
 def _read(handle: int, parts: list[bytes]) -> None:
     while True:
         try:

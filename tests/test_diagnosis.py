@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aws_server import report_files
 from redis_servers import ON_DISK, binary_of, running
 from s3_server import S3Server, use_credentials
 
@@ -106,6 +108,43 @@ def test_an_order_that_an_earlier_cycle_distrusted_is_told_with_the_way_back(pla
     found = wrong(place.settings())["key order"]
     assert found.status is Status.WARN
     assert "hints.json" in found.fix
+
+
+USED = "s3: {endpoint_url: 'URL', region: us-east-1, use_aws_inventory: true}\n"
+
+
+def reporting(place: Place) -> Settings:
+    """Return settings that use AWS's reports, in the lake's own bucket."""
+    text = place.settings().config_path.read_text()
+    first, _, rest = text.partition("s3: ")
+    _, _, rest = rest.partition("\n")
+    (place.folder / "recon.yaml").write_text(first + USED.replace("URL", place.server.url) + rest)
+    return load_settings("recon.yaml", {}, cwd=place.folder)
+
+
+def deliver(place: Place, hours: float) -> None:
+    at = datetime.now(UTC) - timedelta(hours=hours)
+    where = {"source": "lake", "destination": "lake", "prefix": "inventory-reports", "config_id": "recon"}
+    for key, body in report_files({"a": 1}, at=at, **where).items():
+        place.server.objects.put(key.encode(), body)
+
+
+def test_the_newest_report_is_told_with_its_age_where_reports_are_used(place):
+    deliver(place, 30)
+    deliver(place, 6)
+    found = checks(reporting(place))["reports"]
+    assert found.status is Status.OK
+    assert "6.0 h old" in found.found
+
+
+@pytest.mark.parametrize(("hours", "said"), [(None, "there is none"), (72, "s3.max_report_age")])
+def test_a_report_that_no_cycle_can_use_is_told_with_the_next_step(place, hours, said):
+    if hours is not None:
+        deliver(place, hours)
+    found = wrong(reporting(place))["reports"]
+    assert found.status is Status.WARN
+    assert said in found.found
+    assert "recon s3-inventory status" in found.fix
 
 
 def test_a_lake_that_may_not_be_listed_fails(place):

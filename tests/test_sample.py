@@ -19,6 +19,7 @@ from recon.pace import Pace
 from recon.plan import Options, Plan, judgement
 from recon.scan import scan
 from recon.sharding import sharding
+from recon.sight import Sight
 
 KEYS, PAGE = 8000, 50
 DECLARED = inventory(
@@ -64,7 +65,7 @@ def sampled(server: S3Server, name: str, rate: float | None, declared=DECLARED, 
     shards = sharding(lister, judged, hints).shards
     judged = replace(judged, plan=replace(judged.plan, shards=shards))
     results = {shard.id: scan(lister, judged, shard, now, Pace()) for shard in judged.scanned}
-    return compared(judged, Sketch(results), Memory())
+    return compared(judged, Sight(judged, Sketch(results)), Memory())
 
 
 def test_the_intervals_hold_the_truth_in_nearly_all_of_many_lakes_and_samples(server):
@@ -150,6 +151,6 @@ def test_a_rate_that_left_nothing_out_says_so(server):
     judged = judgement(Plan("c", datetime.now(UTC), only, Options("s3://lake", sample_rate=0.1), ()), {})
     judged = replace(judged, plan=replace(judged.plan, shards=sharding(lister, judged, Hints()).shards))
     results = {shard.id: scan(lister, judged, shard, now, Pace()) for shard in judged.scanned}
-    found = compared(judged, Sketch(results), Memory())
+    found = compared(judged, Sight(judged, Sketch(results)), Memory())
     assert found.estimate is None
     assert any("all of it was listed" in line for line in found.warnings)

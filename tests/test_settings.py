@@ -418,21 +418,12 @@ def test_an_endpoint_is_kept_without_its_password_and_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("s3: {use_aws_inventory: true}", "AWS S3 Inventory reports are not read yet: listing live"),
-        ("s3: {full_scan_every: 1d}", "s3.full_scan_every has no effect yet"),
-        ("s3: {max_requests_per_cycle: 5}", "s3.max_requests_per_cycle has no effect yet"),
         ("integration: {dims: {category: x}}", "integration.dims has no effect yet"),
         (
             "reconciliation_loop: {alert_channels: [email]}",
             "reconciliation_loop.alert_channels has no effect yet",
         ),
         ("notifications: {enabled: true}", "notifications has no effect yet"),
-        ("s3: {cache_ttl_hours: 24}", "s3.cache_ttl_hours has no effect yet"),
-        ("s3: {fallback_to_sample: true}", "s3.fallback_to_sample has no effect yet"),
-        ("s3: {max_report_age: 24h}", "s3.max_report_age has no effect yet"),
-        ("s3: {confirm_requests_max: 10}", "s3.confirm_requests_max has no effect yet"),
-        ("s3: {hold_unconfirmed: true}", "s3.hold_unconfirmed has no effect yet"),
-        ("s3: {prices: {list_per_1000: 1, get_per_1000: 1}}", "s3.prices.get_per_1000 has no effect yet"),
         ("gap_detection: {max_attempts: 3}", "gap_detection.max_attempts has no effect yet"),
         ("task_queue: {task_ttl_days: 30}", "task_queue.task_ttl_days has no effect yet"),
         ("reconciliation_loop: {min_interval: 1m}", "reconciliation_loop.min_interval has no effect yet"),

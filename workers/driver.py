@@ -38,10 +38,13 @@ _SETTLE_S = 60.0
 class RemoteError(ReconError):
     """Raised when a worker reports that the cycle failed; carries that failure's exit code."""
 
-    def __init__(self, message: str, exit_code: int, *, may_pass: bool = False) -> None:
+    def __init__(
+        self, message: str, exit_code: int, *, may_pass: bool = False, at_once: bool = False
+    ) -> None:
         super().__init__(message)
         self.exit_code = exit_code
         self.may_pass = may_pass
+        self.at_once = at_once
 
 
 @contextmanager
@@ -142,7 +145,10 @@ class _Waiting:
         if failure is not None:
             document = json.loads(failure)
             raise RemoteError(
-                document["message"], int(document["exit_code"]), may_pass=bool(document["may_pass"])
+                document["message"],
+                int(document["exit_code"]),
+                may_pass=bool(document["may_pass"]),
+                at_once=bool(document.get("at_once")),
             )
         return None
 

@@ -10,6 +10,8 @@ from typing import Any
 from recon import access, cycle, wiring
 from recon.core.progress import Phase, Progress, RunProgress, ScanWatch
 from recon.model import ShardProgress
+from recon.plan import Judgement
+from recon.ports import StateStore
 from recon.settings import Settings
 from workers.failures import forget_failures
 from workers.retrying import run_attempts
@@ -18,19 +20,24 @@ from workers.succession import CREW_ENDS_S, succeed
 
 
 def run_inline(
-    chosen: Settings, flags: Mapping[str, Any], progress: Progress, say: Callable[[str], None]
+    chosen: Settings,
+    flags: Mapping[str, Any],
+    progress: Progress,
+    say: Callable[[str], None],
+    planned: Callable[[StateStore, Judgement], None] = lambda _state, _judged: None,
 ) -> dict[str, Any]:
     """Run one cycle in this process; return its report.
 
     A cycle that fails is tried again, as a new one, up to ``reconciliation_loop.max_retries`` times.
 
-    The arguments are those of ``driver.run_cycle``; a ``ReconError`` says what stopped the cycle.
+    The arguments are those of ``driver.run_cycle``, and what is told each plan before anything is looked at.
+    A ``ReconError`` says what stopped the cycle.
     """
     if access.sample_is_wanted(chosen):
         progress(RunProgress(Phase.SAMPLE))
         access.make_sample(chosen)
     with _at_work(chosen) as wired:
-        return run_attempts(lambda: _cycle(wired, flags, progress), chosen.loop.max_retries, say)
+        return run_attempts(lambda: _cycle(wired, flags, progress, planned), chosen.loop.max_retries, say)
 
 
 @contextmanager
@@ -51,7 +58,12 @@ def _at_work(chosen: Settings) -> Iterator[wiring.Engine]:
         attendance.leave()
 
 
-def _cycle(wired: wiring.Engine, flags: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+def _cycle(
+    wired: wiring.Engine,
+    flags: Mapping[str, Any],
+    progress: Progress,
+    planned: Callable[[StateStore, Judgement], None],
+) -> dict[str, Any]:
     cycle_id = access.new_cycle_id(wired.ports.clock())
     fence = wired.ledger.acquire(cycle_id)
     try:
@@ -60,6 +72,7 @@ def _cycle(wired: wiring.Engine, flags: Mapping[str, Any], progress: Progress) -
             started = time.monotonic()
             judged = wiring.planned(wired, cycle_id, flags)
             spent_s = {"plan": time.monotonic() - started, "planned_at": time.time()}
+            planned(wired.ports.state, judged)
             board = _OwnBoard(len(judged.scanned), progress)
             for shard in judged.scanned:
                 with ShardReport(board, cycle_id, shard) as report:

@@ -17,6 +17,8 @@ from recon.errors import BrokerError, LedgerLostError, ReconError
 FIRST_WAIT_S, LONGEST_WAIT_S = 30.0, 300.0
 #: The same for a run that somebody waits for, and how long after its start no attempt begins any more.
 RUN_FIRST_WAIT_S, RUN_LONGEST_WAIT_S, RUN_PATIENCE_S = 1.0, 4.0, 20.0
+#: Attempts that may fail and at once go another way, for each that counts.
+OTHER_WAYS_MAX = 16
 #: How long a worker's step waits for a Redis that went away before the cycle fails, and between two looks.
 BROKER_PATIENCE_S, BROKER_WAIT_S = 15.0, 0.5
 #: Flags of a scheduled cycle's first attempt; a cycle without them is not tried again by the workers.
@@ -39,16 +41,20 @@ def may_pass(error: Exception) -> bool:
     return bool(getattr(error, "may_pass", True))
 
 
-def next_attempt(cycle_id: str, flags: Mapping[str, Any], most: int) -> Attempt | None:
+def next_attempt(
+    cycle_id: str, flags: Mapping[str, Any], most: int, *, at_once: bool = False
+) -> Attempt | None:
     """Return the attempt after this failed one; None after ``most`` of them, or when nobody scheduled it.
+
+    One that is made ``at_once`` takes another way than the failed one, and is made after any number of them.
 
     Its name follows from the failed one's, so that a failure noted twice is tried again once.
     """
     made = flags.get("attempt")
-    if made is None or made >= most:
+    if made is None or (made >= most and not at_once):
         return None
     first = cycle_id.removesuffix(f"-r{made}")
-    pause_s = wait_s(made + 1, FIRST_WAIT_S, LONGEST_WAIT_S, random.uniform(0, 1))
+    pause_s = 0.0 if at_once else wait_s(made + 1, FIRST_WAIT_S, LONGEST_WAIT_S, random.uniform(0, 1))
     return Attempt(f"{first}-r{made + 1}", {**flags, "attempt": made + 1}, pause_s)
 
 
@@ -57,17 +63,28 @@ def run_attempts(run: Callable[[], _T], most: int, say: Callable[[str], None]) -
 
     Somebody waits for this one: the waits are short, and nothing is begun after ``RUN_PATIENCE_S`` seconds.
     """
+
+    def attempt() -> _T:
+        for _ in range(OTHER_WAYS_MAX):
+            try:
+                return run()
+            except ReconError as error:
+                if not error.at_once:
+                    raise
+                say(str(error))
+        return run()
+
     give_up_at = time.monotonic() + RUN_PATIENCE_S
     for failures in range(1, most + 1):
         try:
-            return run()
+            return attempt()
         except ReconError as error:
             pause_s = wait_s(failures, RUN_FIRST_WAIT_S, RUN_LONGEST_WAIT_S, random.uniform(0, 1))
             if not may_pass(error) or time.monotonic() + pause_s > give_up_at:
                 raise
             say(f"{error}\ntrying again in {pause_s:.1f} s ({failures} of {most})")
         time.sleep(pause_s)
-    return run()
+    return attempt()
 
 
 def through_outages(do: Callable[[], _T]) -> _T:

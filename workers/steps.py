@@ -226,7 +226,9 @@ def _reported(cycle_id: str, flags: dict[str, Any] | None = None) -> Iterator[No
 
 def _close(cycle_id: str, flags: dict[str, Any] | None, error: Exception) -> None:
     ledger, most = engine().ledger, engine().settings.loop.max_retries
-    again = next_attempt(cycle_id, _flags(cycle_id) if flags is None else flags, most)
+    at_once = bool(getattr(error, "at_once", False))
+    told = _flags(cycle_id) if flags is None else flags
+    again = next_attempt(cycle_id, told, most, at_once=at_once)
     if again is not None and may_pass(error):
         ledger.schedule(again.cycle_id, json.dumps(again.flags), again.wait_s)
         _log.warning(
@@ -247,6 +249,7 @@ def _tell(cycle_id: str, error: Exception) -> None:
         "exit_code": getattr(error, "exit_code", ReconError.exit_code),
         "kind": type(error).__name__,
         "may_pass": may_pass(error),
+        "at_once": bool(getattr(error, "at_once", False)),
     }
     try:
         if state.get(f"cycles/{cycle_id}/report.json") is None:  # else it ended well, and was delivered again

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from recon.model import KeyRange
-from recon.ports import Folders, Lister, Order, Page
+from recon.ports import Fetched, Folders, Lister, Order, Page
 
 
 class CountedLister:
@@ -15,7 +15,7 @@ class CountedLister:
         self._lister = lister
         self._tell = tell
 
-    def pages(self, span: KeyRange, *, ordered: bool = True) -> Iterator[Page]:
+    def pages(self, span: KeyRange, *, ordered: bool = True) -> Generator[Page]:
         """Yield the objects of ``span``."""
         for page in self._lister.pages(span, ordered=ordered):
             self._tell(page.batch.num_rows, page.requests)
@@ -32,3 +32,11 @@ class CountedLister:
     def read(self, key: bytes) -> bytes:
         """Return one object's content."""
         return self._lister.read(key)
+
+    def look(self, key: bytes) -> Page:
+        """Return a page with the object of that key."""
+        return self._lister.look(key)
+
+    def fetch(self, key: bytes, file: str) -> Fetched:
+        """Write one object's content to ``file``."""
+        return self._lister.fetch(key, file)

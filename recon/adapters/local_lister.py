@@ -8,22 +8,27 @@ pipes and devices.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 import pyarrow as pa
 
 from recon.errors import AccessDeniedError, LakeError, LakeUnreachableError
 from recon.model import KeyRange
-from recon.ports import LISTING_SCHEMA, Folders, Order, Page
+from recon.ports import LISTING_SCHEMA, Fetched, Folders, Order, Page
 
 #: Rows of a batch.
 _ROWS = 5000
+#: Bytes of a file that are held at once while it is copied.
+_PART_BYTES = 1 << 20
 #: What the system says of a path that is not there, or cannot be.
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 #: A key, and what stands there when it is not a folder.
@@ -58,7 +63,7 @@ class LocalLister:
     def __init__(self, root: str | Path) -> None:
         self._root = os.fsencode(os.path.realpath(root)).rstrip(b"/") + b"/"
 
-    def pages(self, span: KeyRange, *, ordered: bool = True) -> Iterator[Page]:
+    def pages(self, span: KeyRange, *, ordered: bool = True) -> Generator[Page]:
         """Yield the files of ``span`` in ascending byte order of their keys, whatever ``ordered`` says.
 
         Folders outside the range are not opened. A file that vanishes meanwhile is absent.
@@ -105,11 +110,45 @@ class LocalLister:
 
     def read(self, key: bytes) -> bytes:
         """Return one file's content; raise ``LakeError`` where there is none, or it lies outside the root."""
+        with self._opened(key) as content:
+            return content.read()
+
+    def look(self, key: bytes) -> Page:
+        """Return a page with the file of that key; an empty one where there is none."""
+        with closing(self.pages(KeyRange(key, end=key))) as pages:
+            return next(pages)
+
+    def fetch(self, key: bytes, file: str) -> Fetched:
+        """Copy one file's content to ``file``; raise ``LakeError`` as ``read`` does."""
+        try:
+            copy = Path(file).open("wb")  # noqa: SIM115 - closed below; its errors are not the lake's
+        except OSError as error:
+            raise self._unkept(key, file, error) from error
+        digest = hashlib.md5(usedforsecurity=False)
+        with copy, self._opened(key) as content:
+            while part := content.read(_PART_BYTES):
+                digest.update(part)
+                try:
+                    copy.write(part)
+                    copy.flush()
+                except OSError as error:
+                    raise self._unkept(key, file, error) from error
+            return Fetched(copy.tell(), digest.hexdigest(), requests=0)
+
+    def _unkept(self, key: bytes, file: str, error: OSError) -> LakeError:
+        return LakeError(
+            f"cannot keep {self._shown(key)} in {Path(file).parent}: {error.strerror}. "
+            "Make room there, or set TMPDIR to where there is some."
+        )
+
+    @contextmanager
+    def _opened(self, key: bytes) -> Iterator[BinaryIO]:
         cannot = f"cannot read {self._shown(key)}"
         if b"\0" in key or not self._holds(path := os.path.realpath(self._path(key))):
             raise LakeError(f"{cannot}: it lies outside the lake. Check the key.")
         try:
-            return Path(os.fsdecode(path)).read_bytes()
+            with Path(os.fsdecode(path)).open("rb") as content:
+                yield content
         except PermissionError as error:
             raise AccessDeniedError(f"{cannot}: {error.strerror}. Let this user read it.") from error
         except OSError as error:

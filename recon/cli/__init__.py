@@ -27,12 +27,16 @@ COMMANDS = {
     "status": ("recon.cli.status", "Show the last finished cycle and the queues."),
     "doctor": ("recon.cli.doctor", "Check the set-up, with a next step for each problem."),
     "schema": ("recon.cli.schema", "Print the JSON Schema of inventory.yaml or recon.yaml."),
+    "s3-inventory": (
+        "recon.cli.s3_inventory",
+        "Have AWS report what the lake's bucket holds, and check on it.",
+    ),
     "down": ("recon.cli.down", "Stop the embedded broker."),
 }
 #: Commands of the public contract that a later release brings.
 LATER = (
     "daemon", "apply", "diff", "report", "init", "completion", "queue", "absent", "work", "serve", "brake",
-    "s3-inventory", "simulate",
+    "simulate",
 )  # fmt: skip
 #: Signals that end a run, besides Ctrl-C; the exit code is 128 and their number.
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
@@ -52,7 +56,7 @@ class _Group(click.Group):
             if not cmd_name.startswith("-"):
                 ctx.fail(f"no such command: {cmd_name}{did_you_mean(cmd_name, (*COMMANDS, *LATER))}")
             return None
-        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from recon.cli.cost_words import cost_lines, source_words, spent_words
 from recon.cli.tables import BOUND, percent, say, table
 
 _COUNTS = ("have", "stale", "small", "missing", "unknown")
@@ -21,10 +22,13 @@ def print_summary(document: dict[str, Any]) -> None:
     observed, verdicts, gaps, tasks = (document[name] for name in ("observed", "verdicts", "gaps", "tasks"))
     shards = observed["shards"]
     say(
-        f"cycle {document['cycle_id']} of {document['lake']}: {observed['objects']:,} objects seen in "
-        f"{observed['requests']:,} requests, {shards['complete']} of {shards['planned']} shards complete, "
+        f"cycle {document['cycle_id']} of {document['lake']}: {observed['objects']:,} objects "
+        f"{source_words(document)}, {shards['complete']} of {shards['planned']} shards complete, "
         f"{document['duration_s']:.1f} s" + (" (dry run)" if document["dry_run"] else ""),
     )
+    say(f"requests: {spent_words(observed)}")
+    for line in cost_lines(document.get("cost", {})):
+        say(line)
     say("  ".join(f"{name}{BOUND}{count:,}" for name, count in verdicts.items()))
     click.echo()
     headings = ["data type", "kind", "partitions", "expected", *_COUNTS, "coverage"]

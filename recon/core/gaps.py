@@ -70,6 +70,11 @@ class Gap:
     have: int | None = None
     expected: int | None = None
 
+    def is_of(self, domain: Domain) -> bool:
+        """Tell whether the gap is one that a counted or any ``domain`` shows."""
+        own = (self.source, self.data_type, self.reason)
+        return own == (domain.dataset.source, domain.dataset.data_type, Reason.INCOMPLETE)
+
     @property
     def name(self) -> str:
         """Return ``source.type a=b,c=d`` (``-`` for no partition)."""

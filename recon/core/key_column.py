@@ -22,6 +22,8 @@ Mask = NDArray[np.bool_]
 WORD = 8
 #: Rows read at once: a word of each is 256 KiB, so that some columns of words stay in the processor's cache.
 _RUN_ROWS = 1 << 15
+#: Bytes of each key's end that are gathered at once: most keys' last segment and directories fit.
+_GATHERED = 56
 
 
 class KeyColumn:
@@ -101,8 +103,8 @@ class KeyColumn:
 class KeyTails:
     """Some keys' bytes, read in words at fixed distances before each key's end.
 
-    Keys of one length lie at even distances: their words are a strided view, five times cheaper to read than
-    words gathered from anywhere.
+    Words that lie at even distances are a strided view, ten times cheaper to read than words gathered from
+    anywhere. Keys of one length lie so where Arrow has them; of others the ends are gathered, side by side.
     """
 
     def __init__(self, data: memoryview, starts: Numbers, ends: Numbers) -> None:
@@ -114,17 +116,28 @@ class KeyTails:
         #: The length of all keys, or None where they differ.
         is_even = bool((self.lengths == self.lengths[:1]).all())
         self.width = int(self.lengths[0]) if self._rows and is_even else None
-        if self.width is None:
-            self._words = np.ndarray((max(len(data) - WORD + 1, 0),), dtype="<u8", buffer=data, strides=(1,))
+        #: The last bytes of every key, side by side, and how many of each.
+        self._gathered: NDArray[np.void] | None = None
+        self._reach = 0
 
     def word(self, distance: int) -> Words:
         """Return the eight bytes that end ``distance`` bytes before each key's end, the last byte highest."""
         back = distance + WORD
-        if self.width is None:
-            gathered: Words = self._words[self._ends - back]
-            return gathered
-        first = int(self._ends[0]) - back
-        return np.ndarray((self._rows,), "<u8", self._data, first, (self.width,))
+        if not self._rows:
+            return np.empty(0, np.uint64)
+        if self.width is not None:
+            first = int(self._ends[0]) - back
+            return np.ndarray((self._rows,), "<u8", self._data, first, (self.width,))
+        if self._gathered is None or self._reach < back:
+            self._gathered, self._reach = self._ends_of(back)
+        return np.ndarray((self._rows,), "<u8", self._gathered, self._reach - back, (self._reach,))
+
+    def _ends_of(self, back: int) -> tuple[NDArray[np.void], int]:
+        """Return at least the last ``back`` bytes of every key, and how many they are."""
+        reach = max(back, min(max(_GATHERED, 2 * self._reach), int(self._ends[0])))
+        items = len(self._data) - reach + 1
+        ends: NDArray[np.void] = np.ndarray((items,), f"V{reach}", self._data, 0, (1,))
+        return ends[self._ends - reach], reach
 
     def ends_with(self, literal: bytes, distance: int) -> Mask:
         """Tell which keys have ``literal`` right before the last ``distance`` bytes."""

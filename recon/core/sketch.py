@@ -59,6 +59,10 @@ class DomainSketch:
     tally: Tally
 
 
+#: Nothing seen of a domain, whatever its partitions.
+NOTHING = DomainSketch(BitMap(), BitMap(), BitMap(), Tally.zero(0))
+
+
 @dataclass(frozen=True, slots=True)
 class ShardFacts:
     """How one shard went. ``failure`` is None when every range was seen whole; instants are ISO-8601 UTC.
@@ -66,7 +70,8 @@ class ShardFacts:
     ``seen`` numbers the ranges of a failed shard that were seen whole all the same.
     ``boundaries`` are keys at even distances through what was listed, for the next cycle's ranges.
     ``unexpected_by_prefix`` counts unclaimed objects by top folder; ``unexpected_sample`` names a few.
-    ``out_of_order`` tells that the backend's order cannot be trusted.
+    ``out_of_order`` tells that the backend's order cannot be trusted; ``refused``, that a report's file is
+    not what its manifest tells, and will not become so.
     """
 
     shard_id: str
@@ -81,6 +86,7 @@ class ShardFacts:
     unexpected_sample: tuple[str, ...] = ()
     boundaries: tuple[bytes, ...] = ()
     out_of_order: bool = False
+    refused: bool = False
     seen: tuple[int, ...] = ()
 
 

@@ -25,6 +25,8 @@ Ordinals = NDArray[np.int64]
 #: How many top folders of unclaimed objects are counted apart, and how many keys are named.
 _PREFIXES = 50
 _SAMPLES = 50
+#: A size or an mtime (milliseconds) that the source of a batch does not tell.
+UNTOLD = -1
 
 
 @dataclass(eq=False)
@@ -98,13 +100,15 @@ class Sketcher:
     def add(self, batch: pa.RecordBatch | pa.Table, *, ascending: bool) -> None:
         """Classify one batch (columns key, size, mtime); ``ascending`` tells that its keys are sorted.
 
+        An object whose size or time is ``UNTOLD`` is neither small nor stale.
+
         A batch costs about 1 ms for each domain that it touches: unsorted ones are best of 100,000 rows or
         more.
         """
         columns, positions = self._in_runs(self._lake_data(_columns(batch)), ascending=ascending)
         rows = len(columns.keys)
         self.objects += rows
-        self.size_bytes += int(columns.sizes.sum())
+        self.size_bytes += int(columns.sizes.sum(where=columns.sizes >= 0))
         claimed = np.zeros(rows, dtype=np.bool_)
         for number, domain in enumerate(self._domains):
             for part in self._runs.of(number, positions):
@@ -169,7 +173,7 @@ class Sketcher:
         for own, block, _ in domain.by_block(rows.ordinals):
             fresh_s = block.pattern.freshness_s
             if fresh_s is not None:
-                old[own] = rows.mtimes[own] < now_ms - int(fresh_s * 1000)
+                old[own] = (rows.mtimes[own] < now_ms - int(fresh_s * 1000)) & (rows.mtimes[own] != UNTOLD)
         if old.any():
             old[old] = domain.live(rows.ordinals[old], self._now)
         return old
@@ -186,7 +190,7 @@ class Sketcher:
 def _small(domain: Domain, rows: _Claimed) -> Mask:
     small = np.zeros(len(rows.ordinals), dtype=np.bool_)
     for own, block, _ in domain.by_block(rows.ordinals):
-        small[own] = rows.sizes[own] < block.pattern.min_size_bytes
+        small[own] = (rows.sizes[own] < block.pattern.min_size_bytes) & (rows.sizes[own] != UNTOLD)
     return small
 
 
@@ -213,6 +217,6 @@ def _tally(domain: Domain, rows: _Claimed, small: Mask, stale: Mask) -> Tally:
         objects - counted(small | stale),
         counted(stale & ~small),
         counted(small),
-        np.bincount(numbers, weights=rows.sizes, minlength=count).astype(np.int64),
+        np.bincount(numbers, weights=np.maximum(rows.sizes, 0), minlength=count).astype(np.int64),
         newest,
     )

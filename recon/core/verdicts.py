@@ -59,9 +59,9 @@ def verdicts(facts: Facts) -> Verdicts:
 
 
 def facts_of(
-    domain: Domain, seen: DomainSketch, observed: Observed, waivers: Iterable[Waiver], now: np.datetime64
+    domain: Domain, seen: DomainSketch, unseen: BitMap, waivers: Iterable[Waiver], now: np.datetime64
 ) -> Facts:
-    """Return the facts of an exact domain from its merged sketch and what was observed."""
+    """Return the facts of an exact domain from its merged sketch and what is ``unseen`` of it."""
     expected = domain.expected
     return Facts(
         expected=expected,
@@ -70,7 +70,7 @@ def facts_of(
         small=seen.small,
         not_due=domain.not_due(now),
         known_absent=known_absent(domain, waivers, now),
-        unobserved=unobserved(domain, observed, expected - seen.present),
+        unobserved=unseen,
     )
 
 

@@ -14,15 +14,6 @@ from recon.strict_yaml import Document
 
 _NO_EFFECT_YET = "{key} has no effect yet: {instead}"
 _LATER: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("s3", "full_scan_every"), "every cycle lists in full"),
-    (("s3", "live_window"), "every cycle lists in full"),
-    (("s3", "max_requests_per_cycle"), "requests are counted and priced, not limited"),
-    (("s3", "cache_ttl_hours"), "every cycle looks at the lake, and no listing is kept for another"),
-    (("s3", "fallback_to_sample"), "reports are not read yet, so s3.sample_rate alone decides"),
-    (("s3", "max_report_age"), "AWS S3 Inventory reports are not read yet"),
-    (("s3", "confirm_requests_max"), "a gap is confirmed by no request of its own"),
-    (("s3", "hold_unconfirmed"), "a gap is confirmed by no request of its own"),
-    (("s3", "prices", "get_per_1000"), "only listings are priced"),
     (("gap_detection", "max_attempts"), "a task that nothing fills is queued again however often"),
     (("task_queue", "task_ttl_days"), "a task stays until a complete look finds its keys"),
     (("reconciliation_loop", "min_interval"), "the interval is taken as it is"),
@@ -41,7 +32,6 @@ _LATER: tuple[tuple[tuple[str, ...], str], ...] = (
     (("scrapers_defaults",), "recon runs no scrapers itself"),
     (("scrapers",), "recon runs no scrapers itself; they take their tasks from the queues"),
 )
-_REPORTS = ("s3", "use_aws_inventory")
 _KEYS_WITHOUT_EFFECT: tuple[tuple[str, ...], ...] = (
     ("version",),
     ("last_updated",),
@@ -53,9 +43,6 @@ _KEYS_WITHOUT_EFFECT: tuple[tuple[str, ...], ...] = (
 
 def later(document: Document, alert_urls: tuple[str, ...]) -> Iterator[Notice]:
     """Yield a notice for each key that is switched on before anything acts on it."""
-    if _written(document.value, _REPORTS) is True:
-        where = document.where(_REPORTS, key=True)
-        yield Notice("AWS S3 Inventory reports are not read yet: listing live", where)
     for path, instead in _LATER:
         if _is_on(_written(document.value, path)):
             key = ".".join(path)

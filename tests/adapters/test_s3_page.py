@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recon.adapters.s3 import page as page_module
-from recon.adapters.s3.columns import PageError
 from recon.adapters.s3.page import read_page
+from recon.core.texts import TextError
 
 ENTRY = (
     "<Contents><Key>{key}</Key><LastModified>2024-05-06T07:08:09.000Z</LastModified>"
@@ -146,7 +146,7 @@ def test_keys_that_are_not_url_encoded_are_xml_text(reader):
 
 
 def test_a_raw_carriage_return_in_a_key_is_refused_rather_than_guessed(reader):
-    with pytest.raises(PageError, match="carriage return"):
+    with pytest.raises(TextError, match="carriage return"):
         reader(listing(*entries("a\rb")))
 
 
@@ -176,7 +176,7 @@ def test_a_damaged_page_is_read_right_or_refused(data):
     del body[start:stop]
     try:
         found = keys(bytes(body))
-    except PageError:
+    except TextError:
         return
     # A cut inside a key's own text cannot be seen; a cut anywhere else must not change what is listed.
     assert len(found) == len(whole)
@@ -206,7 +206,7 @@ def test_a_damaged_page_is_read_right_or_refused(data):
     ],
 )
 def test_a_page_that_contradicts_itself_is_refused(body, why):
-    with pytest.raises(PageError, match=why):
+    with pytest.raises(TextError, match=why):
         read_page(body)
 
 
@@ -215,7 +215,7 @@ def test_an_entity_bomb_is_refused_before_it_grows():
         f"<!ENTITY {after} '&{name};&{name};&{name};&{name};'>"
         for name, after in zip("abcdefgh", "bcdefghi", strict=True)
     )
-    with pytest.raises(PageError, match="document type"):
+    with pytest.raises(TextError, match="document type"):
         read_page(listing(*entries("&i;"), start=bomb + "]>"))
 
 

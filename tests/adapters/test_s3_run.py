@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recon.adapters.s3.columns import PageError
 from recon.adapters.s3.page import _parsed, read_page
 from recon.adapters.s3.run import run
 from recon.adapters.s3.tags import places
 from recon.adapters.s3.xml import parse
+from recon.core.texts import TextError
 
 TIME = "<LastModified>2024-05-06T07:08:09.000Z</LastModified>"
 AWS = f"<Contents><Key>{{key}}</Key>{TIME}<ETag>{{etag}}</ETag><Size>{{size}}</Size></Contents>"
@@ -104,7 +104,7 @@ def _said(reader, body: bytes):
     """Return what a reader makes of a page; all refusals are one."""
     try:
         read = reader(body)
-    except PageError:
+    except TextError:
         return None
     return read.keys.to_pylist(), read.sizes.to_pylist(), read.mtimes.to_pylist(), read.prefixes, read.token
 

@@ -32,13 +32,13 @@ def test_every_header_is_the_one_botocore_sends(credentials, host, target):
     expected = botocores(credentials, host, target)
     path, _, query = target.partition("?")
     signer = Signer(host, "eu-north-1")
-    assert signer.headers(credentials, path, query, expected["x-amz-date"]) == expected
+    assert signer.headers(credentials, "GET", f"{path}?{query}", expected["x-amz-date"]) == expected
 
 
 def test_another_day_and_another_secret_have_keys_of_their_own():
     signer = Signer("h", "eu-north-1")
     others = (CREDENTIALS._replace(secret_key="other"), CREDENTIALS)
     asked = [(who, day) for who in others for day in ("20250101T000000Z", "20250102T000000Z")]
-    once = [Signer("h", "eu-north-1").headers(who, "/", "", day) for who, day in asked]
-    assert [signer.headers(who, "/", "", day) for who, day in asked] == once
+    once = [Signer("h", "eu-north-1").headers(who, "GET", "/", day) for who, day in asked]
+    assert [signer.headers(who, "GET", "/", day) for who, day in asked] == once
     assert len({headers["authorization"] for headers in once}) == len(asked)

@@ -56,10 +56,9 @@ def ours(folder: Path, rows: int) -> Iterable[str]:
     from recon.core.dimensions import parse_dimension
     from recon.core.domain import Domain
     from recon.core.inventory import Dataset, Inventory, PatternSpec
-    from recon.core.shards import observed
     from recon.core.sketcher import Sketcher
     from recon.core.verdicts import facts_of, verdicts
-    from recon.model import KeyRange, Verdict
+    from recon.model import Verdict
 
     ids = -(-rows // FOLDERS)
     dimensions = {
@@ -83,7 +82,7 @@ def ours(folder: Path, rows: int) -> Iterable[str]:
     for group in range(report.num_row_groups):
         sketcher.add(report.read_row_group(group, use_threads=False), ascending=False)
     seen = sketcher.domains()[0]
-    found = verdicts(facts_of(domain, seen, observed([KeyRange(b"")]), (), now))
+    found = verdicts(facts_of(domain, seen, BitMap(), (), now))
     assert isinstance(found[Verdict.MISSING], BitMap)
     return domain.decode(ordinals_of(found[Verdict.MISSING])).to_list()
 

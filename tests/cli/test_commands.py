@@ -26,6 +26,19 @@ def command(name: str) -> click.Command:
     return found
 
 
+def leaves() -> list[tuple[str, click.Command]]:
+    """Return every command that does something, by its words: groups are their commands."""
+    return [
+        (" ".join([name, *inner]), found)
+        for name in COMMANDS
+        for inner, found in (
+            [([word], each) for word, each in command(name).commands.items()]
+            if isinstance(command(name), click.Group)
+            else [([], command(name))]
+        )
+    ]
+
+
 #: Packages that take a command's time to import.
 HEAVY = {
     *("boto3", "botocore", "celery", "kombu", "numpy", "pandas", "polars", "pyarrow", "pydantic", "redis"),
@@ -45,18 +58,23 @@ def test_the_commands_are_those_of_the_contract():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_and_each_of_its_options_says_what_it_does(name):
+def test_a_command_says_what_it_does(name):
     found = command(name)
     assert found.help
     assert found.help.startswith(COMMANDS[name][1].rstrip("."))
+
+
+@pytest.mark.parametrize(("_name", "found"), leaves())
+def test_each_option_says_what_it_does(_name, found):
+    assert found.help
     for parameter in found.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.opts
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_takes_config_json_and_debug(name):
-    options = {word for parameter in command(name).params for word in parameter.opts}
+@pytest.mark.parametrize(("_name", "found"), leaves())
+def test_a_command_takes_config_json_and_debug(_name, found):
+    options = {word for parameter in found.params for word in parameter.opts}
     assert {"--config", "--json", "--debug"} <= options
 
 
@@ -114,7 +132,7 @@ def test_a_misspelled_command_is_answered_with_the_right_one(finished):
     assert "did you mean 'gaps'?" in done.stderr
 
 
-@pytest.mark.parametrize("words", [("gaps", "--keyz"), ("run", "--use-cache"), ("explain",), ("schema", "x")])
+@pytest.mark.parametrize("words", [("gaps", "--keyz"), ("run", "--use-cach"), ("explain",), ("schema", "x")])
 def test_a_misused_command_exits_2_in_words(finished, words):
     done = finished.recon(*words)
     assert (done.returncode, done.stdout) == (2, "")

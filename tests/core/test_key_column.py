@@ -24,6 +24,18 @@ def test_ends_with_says_what_the_bytes_say(texts, literal, distance):
     ]
 
 
+@given(
+    st.lists(st.text(max_size=60), min_size=1, max_size=30),
+    st.lists(st.integers(0, 140), min_size=1, max_size=6),
+)
+def test_words_are_the_bytes_before_each_end_however_far_in_whatever_order(texts, distances):
+    tails = KeyColumn.of(pl.Series(texts)).tails(150)
+    for distance in distances:
+        for text, word in zip(texts, tails.word(distance).tolist(), strict=True):
+            raw = text.encode()[: max(len(text.encode()) - distance, 0)][-WORD:]
+            assert word.to_bytes(WORD, "little").endswith(raw)
+
+
 @given(TEXTS, st.integers(0, 60))
 def test_runs_cover_every_key_once_whatever_the_reach(texts, reach):
     keys = KeyColumn.of(pl.Series(texts))

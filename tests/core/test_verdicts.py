@@ -105,7 +105,8 @@ def test_verdicts_equal_the_oracle_over_random_lakes_and_lost_shards(lake, lost,
     visible = {key: value for key, value in lake.items() if any(inside(key, span) for span in seen)}
     sight = Sketch({"one": sketched("one", visible)}).domain(0, len(EXACT.partitions.labels))
     waivers = [Waiver("", "", key=key) for key in waived]
-    found = verdicts(facts_of(EXACT, sight, observed(seen), waivers, NOW))
+    unseen = unobserved(EXACT, observed(seen), EXACT.expected - sight.present)
+    found = verdicts(facts_of(EXACT, sight, unseen, waivers, NOW))
     by_key = {KEYS[ordinal]: verdict for verdict, bits in found.items() for ordinal in bits}
     assert by_key == oracle(visible, seen, waived)
     assert sum(len(bits) for bits in found.values()) == len(KEYS)
@@ -115,7 +116,8 @@ def test_verdicts_equal_the_oracle_over_random_lakes_and_lost_shards(lake, lost,
 @given(lake=objects)
 def test_coverage_rows_add_up_to_the_verdicts(lake):
     seen = Sketch({"one": sketched("one", lake)}).domain(0, len(EXACT.partitions.labels))
-    found = verdicts(facts_of(EXACT, seen, observed(RANGES), (), NOW))
+    unseen = unobserved(EXACT, observed(RANGES), EXACT.expected - seen.present)
+    found = verdicts(facts_of(EXACT, seen, unseen, (), NOW))
     rows = exact_rows(EXACT, found)
     for verdict, bits in found.items():
         assert sum(getattr(row, verdict.value) for row in rows) == len(bits)

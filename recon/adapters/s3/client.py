@@ -5,10 +5,13 @@ Outside names: credentials, region, profile and endpoint come by botocore's own 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 import botocore.session
@@ -27,26 +30,41 @@ from recon.errors import AccessDeniedError, LakeError, LakeUnreachableError, Lis
 _LISTING_MAX_BYTES = 16 << 20
 #: Objects are read whole (catalogs); larger ones are refused rather than held in memory.
 _OBJECT_MAX_BYTES = 1 << 30
+#: Bytes of an object that goes into a file that are held at once.
+_PART_BYTES = 1 << 20
 _ERROR_CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A good answer: its body, the requests it took (retries included), who gave it and when (HTTP Date)."""
+    """A good answer: its body, the requests it took (retries included), and its headers.
+
+    ``missing`` tells that there is no such object, or no such bucket: a HEAD's 404 does not say which.
+    """
 
     body: bytes
     requests: int
-    server: str
-    date: str
+    headers: Mapping[str, str]
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One thing to ask: ``target`` is path and query, ``action`` says what for in errors."""
+    """One thing to ask: ``target`` is path and query, ``action`` says what for in errors.
+
+    A good answer goes into ``file`` where there is one; its body is then its MD5 in hex digits.
+    """
 
     target: str
     action: str
-    listing: bool
+    method: str = "GET"
+    listing: bool = False
+    file: Path | None = None
+
+    @property
+    def limit(self) -> int:
+        """Return the bytes of an answer that are held at most."""
+        return _LISTING_MAX_BYTES if self.listing else _OBJECT_MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +108,15 @@ class S3Client:
 
     def get_object(self, key: bytes, place: str) -> Answer:
         """Return an object's content; ``place`` names it in errors."""
-        return self._get(_Question("/" + quote(key, safe="/"), f"read {place}", listing=False))
+        return self._get(_Question("/" + quote(key, safe="/"), f"read {place}"))
+
+    def head_object(self, key: bytes, place: str) -> Answer:
+        """Return an object's headers; ``place`` names it in errors."""
+        return self._get(_Question("/" + quote(key, safe="/"), f"look at {place}", method="HEAD"))
+
+    def download(self, key: bytes, place: str, file: Path) -> Answer:
+        """Write an object's content to ``file``; the answer's body is its MD5 in hex digits."""
+        return self._get(_Question("/" + quote(key, safe="/"), f"read {place}", file=file))
 
     @property
     def is_aws(self) -> bool:
@@ -179,20 +205,17 @@ class S3Client:
         path = line.endpoint.path + question.target
         if path[0] == "?":  # a virtual host's bucket has no path of its own, and a request needs one
             path = "/" + path
-        limit = _LISTING_MAX_BYTES if question.listing else _OBJECT_MAX_BYTES
         cannot = f"cannot {question.action} at {line.endpoint.origin}"
         try:
             response = line.pool.urlopen(
-                "GET",
+                question.method,
                 path,
-                headers=self._signed(line, path),
+                headers=self._signed(line, question.method, path),
                 retries=False,
                 redirect=False,
                 preload_content=False,
             )
-            # Unbounded reads are faster, and safe where the server says how much is coming.
-            known = (response.length_remaining or limit) < limit
-            body = response.read(None if known else limit + 1, decode_content=False)
+            body = _body(response, question)
             response.release_conn()
         except urllib3.exceptions.SSLError as error:
             raise LakeUnreachableError(
@@ -202,10 +225,14 @@ class S3Client:
             raise PassingError(
                 f"got no whole answer ({type(error).__name__})", LakeUnreachableError
             ) from error
-        if len(body) > limit:
+        if len(body) > question.limit:
             response.close()
-            raise LakeError(f"{cannot}: the answer exceeds {limit} bytes, more than is read at once.")
+            raise LakeError(
+                f"{cannot}: the answer exceeds {question.limit} bytes, more than is read at once."
+            )
         headers = response.headers
+        if response.status == 404 and question.method == "HEAD":
+            return Answer(b"", attempt, headers, missing=True)
         if response.status != 200:
             raise _refused(response.status, body, headers.get("x-amz-bucket-region", ""), cannot)
         if question.listing and not body.rstrip().endswith(LISTING_END):
@@ -213,19 +240,41 @@ class S3Client:
             if b"<Error>" in body[:1000]:
                 raise _refused(200, body, "", cannot)
             raise PassingError("the answer does not end as a listing does", ListingInvalidError)
-        return Answer(body, attempt, headers.get("server", ""), headers.get("date", ""))
+        return Answer(body, attempt, headers)
 
-    def _signed(self, line: _Line, target: str) -> dict[str, str]:
+    def _signed(self, line: _Line, method: str, target: str) -> dict[str, str]:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        path, _, query = target.partition("?")
         try:
             # Frozen for each request: botocore renews what expires, and key and token stay a pair.
-            return line.signer.headers(line.credentials.get_frozen_credentials(), path, query, stamp)
+            return line.signer.headers(line.credentials.get_frozen_credentials(), method, target, stamp)
         except BotoCoreError as error:
             raise AccessDeniedError(
                 f"AWS credentials for s3://{self._bucket} cannot be renewed ({type(error).__name__}). "
                 "Check s3.profile, or sign in again."
             ) from error
+
+
+def _body(response: urllib3.BaseHTTPResponse, question: _Question) -> bytes:
+    """Return what an answer holds; of a good one that goes into a file, its MD5."""
+    if question.file is not None and response.status == 200:
+        try:
+            return _kept(response, question.file)
+        except OSError:  # of the disk; the network's are urllib3's own
+            response.close()
+            raise
+    # Unbounded reads are faster, and safe where the server says how much is coming.
+    known = (response.length_remaining or question.limit) < question.limit
+    return response.read(None if known else question.limit + 1, decode_content=False)
+
+
+def _kept(response: urllib3.BaseHTTPResponse, path: Path) -> bytes:
+    """Write an answer to a file; return its MD5 in hex digits."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("wb") as file:
+        for part in response.stream(_PART_BYTES, decode_content=False):
+            digest.update(part)
+            file.write(part)
+    return digest.hexdigest().encode()
 
 
 def _refused(status: int, body: bytes, region: str, cannot: str) -> Exception:

@@ -6,13 +6,17 @@ Outside names: GET Object and ListObjectsV2 (https://docs.aws.amazon.com/AmazonS
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from itertools import islice
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
 
 from recon.adapters.s3.client import Answer, S3Client
-from recon.adapters.s3.columns import PageError, binaries
 from recon.adapters.s3.page import ListPage, read_page
 from recon.adapters.s3.probe import Probe, probe
 from recon.adapters.s3.retry import Patience
@@ -26,9 +30,10 @@ from recon.adapters.s3.span import (
     sorted_inside,
     up_to,
 )
+from recon.core.texts import TextError, binaries
 from recon.errors import LakeError, ListingInvalidError, ListingOrderError
 from recon.model import KeyRange
-from recon.ports import Folders, Order, Page
+from recon.ports import LISTING_SCHEMA, Fetched, Folders, Order, Page
 
 #: Empty pages that promise more are legal (AWS, over many delete markers); this many in a row are a loop.
 _EMPTY_PAGES_MAX = 1000
@@ -88,6 +93,7 @@ class S3Lister:
         folder = prefix.strip("/")
         self._bucket = bucket
         self._root = f"{folder}/".encode() if folder else b""
+        self._answers = False
         self._client = S3Client(
             bucket,
             endpoint_url=endpoint_url,
@@ -97,7 +103,7 @@ class S3Lister:
             patience=patience or Patience(),
         )
 
-    def pages(self, span: KeyRange, *, ordered: bool = True) -> Iterator[Page]:
+    def pages(self, span: KeyRange, *, ordered: bool = True) -> Generator[Page]:
         """Yield the objects of ``span``, one page for each answer; see the port for its promises.
 
         With ``ordered=False`` the server's order and its StartAfter are not trusted: the whole prefix is
@@ -141,6 +147,29 @@ class S3Lister:
     def read(self, key: bytes) -> bytes:
         """Return one object's content; raise ``LakeError`` where there is none, or none to be had."""
         return self._client.get_object(self._root + key, self._place(key)).body
+
+    def look(self, key: bytes) -> Page:
+        """Return a page with the object of that key; an empty one where there is provably none.
+
+        A 404 has no words: it is believed once the bucket has answered a listing.
+        """
+        found = self._client.head_object(self._root + key, self._place(key))
+        requests = found.requests
+        if found.missing and not self._answers:
+            requests += self._ask(b"", {"max-keys": b"1"})[1].requests
+            self._answers = True
+        return Page(_headed(key, found), requests)
+
+    def fetch(self, key: bytes, file: str) -> Fetched:
+        """Write one object's content to ``file``; raise ``LakeError`` where it cannot be had whole."""
+        try:
+            answer = self._client.download(self._root + key, self._place(key), Path(file))
+        except OSError as error:
+            raise LakeError(
+                f"cannot keep {self._place(key)} in {Path(file).parent}: {error.strerror}. "
+                "Make room there, or set TMPDIR to where there is some."
+            ) from error
+        return Fetched(Path(file).stat().st_size, answer.body.decode(), answer.requests)
 
     def probe(self, prefix: bytes = b"") -> Probe:
         """Return what this server does with listings; raise ``LakeError`` where it does not list at all."""
@@ -197,7 +226,7 @@ class S3Lister:
     def _read(self, prefix: bytes, answer: Answer) -> ListPage:
         try:
             return read_page(answer.body)
-        except PageError as error:
+        except TextError as error:
             raise self._invalid(prefix, str(error)) from error
 
     def _place(self, key: bytes) -> str:
@@ -215,3 +244,21 @@ class S3Lister:
             f"the listing of {self._place(prefix)} at {self._client.where} is out of order: {reason}. "
             "It must be listed whole, without range splits; `recon doctor` shows what this server honours."
         )
+
+
+def _headed(key: bytes, found: Answer) -> pa.RecordBatch:
+    """Return the row that an object's headers tell of; none where it is missing."""
+    if found.missing:
+        return _row([], [], [])
+    try:
+        size = int(found.headers["content-length"])
+        changed = parsedate_to_datetime(found.headers["last-modified"])
+    except (KeyError, ValueError) as error:
+        raise ListingInvalidError(f"the headers of {key!r} tell no size and no time. Run again.") from error
+    return _row([key], [size], [int(changed.timestamp() * 1000)])
+
+
+def _row(keys: list[bytes], sizes: list[int], mtimes: list[int]) -> pa.RecordBatch:
+    numbers = [pl.Series(column, dtype=pl.Int64).to_arrow() for column in (sizes, mtimes)]
+    columns = [binaries(keys), numbers[0], numbers[1].cast(LISTING_SCHEMA.field("mtime").type)]
+    return pa.RecordBatch.from_arrays(columns, schema=LISTING_SCHEMA)

@@ -17,19 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recon.adapters.s3.columns import (
-    PageError,
-    binaries,
-    decoded,
-    gathered,
-    instants,
-    integers,
-    texts,
-    values,
-)
 from recon.adapters.s3.run import run
 from recon.adapters.s3.tags import Places, Tags, places
-from recon.adapters.s3.xml import Document, parse
+from recon.adapters.s3.xml import Document, PageError, parse
+from recon.core.texts import binaries, decoded, gathered, instants, integers, texts, values
 
 #: How every whole listing ends.
 LISTING_END = b"</ListBucketResult>"
@@ -56,7 +47,7 @@ class ListPage:
 
 
 def read_page(body: bytes) -> ListPage:
-    """Return what ``body`` lists; raise ``PageError`` where it contradicts itself or cannot be read."""
+    """Return what ``body`` lists; raise ``TextError`` where it contradicts itself or cannot be read."""
     page = _scanned(body) if body.rstrip().endswith(LISTING_END) and not _FOREIGN.match(body) else None
     return page or _parsed(parse(body))
 

@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from itertools import pairwise
 
 from recon.adapters.s3.client import Answer
-from recon.adapters.s3.columns import values
 from recon.adapters.s3.page import ListPage
+from recon.core.texts import values
 
 #: Asks for one page by query parameters beside the lake's prefix.
 Ask = Callable[[dict[str, bytes]], tuple[ListPage, Answer]]
@@ -45,7 +45,7 @@ class Probe:
 def probe(ask: Ask) -> Probe:
     """Return what a few small listings show; raise ``LakeError`` where the lake cannot be listed at all."""
     first, answer = ask({"max-keys": b"1000"})
-    skew_s = _skew_s(answer.date)
+    skew_s = _skew_s(answer.headers.get("date", ""))
     keys = values(first.keys)
     ordered, detail = True, ""
     if any(later <= earlier for earlier, later in pairwise(keys)):
@@ -62,7 +62,7 @@ def probe(ask: Ask) -> Probe:
         ordered=ordered,
         start_after=not ordered or not detail,
         requests=requests,
-        server=answer.server,
+        server=answer.headers.get("server", ""),
         skew_s=skew_s,
         detail=detail,
     )

@@ -15,27 +15,30 @@ _EMPTY_BODY = sha256(b"").hexdigest()
 
 
 class Signer:
-    """Signs GET requests to one host in one region; safe to call from many threads."""
+    """Signs requests to one host in one region; safe to call from many threads."""
 
     def __init__(self, host: str, region: str) -> None:
         self._host = host
         self._region = region
         self._derived = ("", "", b"")
 
-    def headers(self, credentials: ReadOnlyCredentials, path: str, query: str, stamp: str) -> dict[str, str]:
+    def headers(
+        self, credentials: ReadOnlyCredentials, method: str, target: str, stamp: str
+    ) -> dict[str, str]:
         """Return the headers of one request.
 
         Args:
             credentials: The key pair, and the session token where there is one.
-            path: The path as it is sent, percent-encoded.
-            query: The query as it is sent: percent-encoded, sorted by name.
+            method: GET or HEAD.
+            target: Path and query as they are sent: percent-encoded, the query sorted by name.
             stamp: The time of the request in UTC, as 20130524T000000Z.
         """
         signed = {"host": self._host, "x-amz-content-sha256": _EMPTY_BODY, "x-amz-date": stamp}
         if credentials.token:
             signed["x-amz-security-token"] = credentials.token
         lines, names = "".join(f"{name}:{value}\n" for name, value in signed.items()), ";".join(signed)
-        request = f"GET\n{path}\n{query}\n{lines}\n{names}\n{_EMPTY_BODY}"
+        path, _, query = target.partition("?")
+        request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{_EMPTY_BODY}"
         scope = f"{stamp[:8]}/{self._region}/s3/aws4_request"
         text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{sha256(request.encode()).hexdigest()}"
         key = self._key(credentials.secret_key or "", stamp[:8])

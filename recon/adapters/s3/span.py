@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recon.adapters.s3.columns import binaries, shortened, values
 from recon.adapters.s3.page import ListPage
+from recon.core.texts import binaries, shortened, values
 from recon.model import KeyRange
 from recon.ports import LISTING_SCHEMA
 

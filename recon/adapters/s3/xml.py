@@ -8,7 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from recon.adapters.s3.columns import PageError
+from recon.core.texts import TextError
+
+
+class PageError(TextError):
+    """Raised when an answer is no listing, or one that contradicts itself; the message says how."""
 
 
 @dataclass(slots=True)

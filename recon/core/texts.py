@@ -1,4 +1,4 @@
-"""The texts of one page as Arrow columns: gathered from its bytes, URL-decoded, read as numbers and times."""
+"""Texts as Arrow columns: gathered from bytes, URL-decoded, read as numbers and times."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recon.adapters.s3.tags import Places
+#: Positions in bytes.
+Places = npt.NDArray[np.int64]
 
 _HEX = "0123456789abcdefABCDEF"
 _PAIRS = [high + low for high in _HEX for low in _HEX]
@@ -20,8 +22,8 @@ _ESCAPED = np.full(1 << 16, -1, np.int16)
 _ESCAPED[np.frombuffer("".join(_PAIRS).encode(), "<u2")] = [int(pair, 16) for pair in _PAIRS]
 
 
-class PageError(Exception):
-    """Raised when an answer is no listing, or one that contradicts itself; the message says how."""
+class TextError(Exception):
+    """Raised when a text is not what it should be; the message says how."""
 
 
 def binaries(texts: Sequence[bytes]) -> pa.Array[Any]:
@@ -65,7 +67,7 @@ def _evens(count: int) -> pa.Array[Any]:
 
 
 def decoded(column: pa.Array[Any]) -> pa.Array[Any]:
-    """Return URL-decoded texts (``+`` is a space); raise ``PageError`` on a broken escape."""
+    """Return URL-decoded texts (``+`` is a space); raise ``TextError`` on a broken escape."""
     if not len(column):
         return column
     data, offsets = _buffers(column)
@@ -77,20 +79,35 @@ def decoded(column: pa.Array[Any]) -> pa.Array[Any]:
     data = data.copy()
     if spaced:
         data[spaces] = ord(" ")
-    before = np.searchsorted(escapes, offsets)
-    # An escape must end inside its own text: the last one before a text's end, three bytes before it.
-    ended = before > 0
-    if (escapes[before[ended] - 1] + 3 > offsets[ended]).any():
-        raise PageError("a key ends inside a %-escape")
+    before = _places_before(escapes, offsets)
+    if before is None:
+        raise TextError("a key ends inside a %-escape")
     found = _ESCAPED[np.ndarray((max(0, len(data) - 1),), "<u2", data, 0, (1,))[escapes + 1]]
     if (found < 0).any():
-        raise PageError("a key holds a % that is not an escape, though the answer says EncodingType url")
+        raise TextError("a key holds a % that is not an escape, though keys are URL-encoded here")
     data[escapes] = found
     keep = np.ones(len(data), bool)
     keep[escapes + 1] = keep[escapes + 2] = False
     offsets = offsets - 2 * before
-    buffers = [None, _buffer(offsets), _buffer(data[keep])]
+    # Polars filters bytes twice as fast as numpy.
+    left = pl.Series(data).filter(pl.Series(keep)).to_numpy()
+    buffers = [None, _buffer(offsets), _buffer(left)]
     return pa.Array.from_buffers(pa.large_binary(), len(column), buffers)
+
+
+def _places_before(escapes: Places, offsets: Places) -> Places | None:
+    """Return how many escapes begin before each offset; None when one does not end inside its own text."""
+    rows = len(offsets) - 1
+    each = len(escapes) // rows
+    if each and each * rows == len(escapes):
+        # Often all keys hold as many: then each row of a table of them must lie in its own text.
+        table = escapes.reshape(rows, each)
+        if (table[:, 0] >= offsets[:-1]).all() and (table[:, -1] + 3 <= offsets[1:]).all():
+            return np.arange(rows + 1) * each
+    before = np.searchsorted(escapes, offsets)
+    ended = before > 0
+    # The last escape before a text's end must begin three bytes before it.
+    return None if (escapes[before[ended] - 1] + 3 > offsets[ended]).any() else before
 
 
 def shortened(column: pa.Array[Any], width: int) -> pa.Array[Any]:
@@ -120,18 +137,18 @@ def _buffer(array: npt.NDArray[Any]) -> pa.Buffer:
 
 
 def integers(column: pa.Array[Any]) -> pa.Array[Any]:
-    """Return sizes in bytes; raise ``PageError`` on anything but decimal digits."""
+    """Return sizes in bytes; raise ``TextError`` on anything but decimal digits."""
     try:
         sizes = column.cast(pa.int64())
     except pa.ArrowInvalid as error:
-        raise PageError(f"a Size is no number: {error}") from error
+        raise TextError(f"a Size is no number: {error}") from error
     if len(sizes) and pc.min(sizes).as_py() < 0:
-        raise PageError("a Size is negative")
+        raise TextError("a Size is negative")
     return sizes
 
 
 def instants(column: pa.Array[Any]) -> pa.Array[Any]:
-    """Return ISO 8601 times as UTC milliseconds, finer parts cut off; raise ``PageError`` on others."""
+    """Return ISO 8601 times as UTC milliseconds, finer parts cut off; raise ``TextError`` on others."""
     try:
         return column.cast(pa.timestamp("ms", "UTC"))
     except pa.ArrowInvalid:
@@ -139,4 +156,4 @@ def instants(column: pa.Array[Any]) -> pa.Array[Any]:
     try:
         return column.cast(pa.timestamp("ns", "UTC")).cast(pa.timestamp("ms", "UTC"), safe=False)
     except pa.ArrowInvalid as error:
-        raise PageError(f"a LastModified is no ISO 8601 time: {error}") from error
+        raise TextError(f"a LastModified is no ISO 8601 time: {error}") from error

@@ -1,0 +1,252 @@
+"""Look again, live, where an older observation cannot tell: at what came due since, then at its gaps."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+from pyroaring import BitMap
+
+from recon.comparison import GAPS, Comparison
+from recon.core.block import Ordinals, bitmap, ordinals_of
+from recon.core.domain import Domain
+from recon.core.looks import Look, just_before, looks
+from recon.core.rank import ranked
+from recon.core.second_look import SecondLook, young
+from recon.core.selection import selected
+from recon.core.shards import observed
+from recon.core.sketcher import Sketcher
+from recon.core.verdicts import unobserved
+from recon.errors import LakeError
+from recon.model import KeyRange, Kind, Priority
+from recon.plan import Judgement, instant
+from recon.ports import LISTING_SCHEMA, Lister, Page
+
+_UNLIMITED = 1 << 40
+#: Looks at the same time.
+_LANES = 32
+#: Keys that are looked at in one step at most: a second look bounds its memory, too.
+_STEP_KEYS = 100_000
+
+
+class _Spent(Exception):  # noqa: N818 - no error: the requests that this look may cost are used up
+    """Raised when nothing more may be asked."""
+
+
+@dataclass(eq=False)
+class _Session:
+    """One second look: what it may still ask, and what it has found; safe to use from its threads."""
+
+    lister: Lister
+    left: int
+    ordered: bool
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    lists: int = 0
+    gets: int = 0
+    rows: list[pa.RecordBatch] = field(default_factory=list)
+    failures: set[str] = field(default_factory=set)
+
+    def take(self) -> None:
+        """Count a request that is about to be made; raise ``_Spent`` where none may be."""
+        with self.lock:
+            if self.left <= 0:
+                raise _Spent
+            self.left -= 1
+
+    def got(self, page: Page) -> None:
+        """Keep the answer for one key."""
+        with self.lock:
+            self.gets += page.requests
+        self.keep(page.batch)
+
+    def keep(self, batch: pa.RecordBatch) -> None:
+        """Keep objects that were found."""
+        if batch.num_rows:
+            with self.lock:
+                self.rows.append(batch)
+
+    def listed(self, span: KeyRange) -> Generator[Page]:
+        """Yield the pages of a range, each counted."""
+        self.take()
+        with closing(self.lister.pages(span)) as pages:
+            for page in pages:
+                with self.lock:
+                    self.lists += page.requests
+                yield page
+                if page.more:
+                    self.take()
+
+    def failed(self, error: LakeError) -> None:
+        """Keep why something could not be seen."""
+        with self.lock:
+            self.failures.add(str(error))
+            self.lists += error.requests
+
+
+def confirmed(lister: Lister, found: Comparison) -> SecondLook:
+    """Return a second look at what ``found`` cannot tell, or shows as gaps, within the plan's requests.
+
+    What came due since the observation comes first, and of a kept one what is likely to have changed; then
+    gaps from CRITICAL to LOW. A look that fails, or that is not made, says nothing: its keys stay as they
+    are, unknown or unconfirmed.
+    """
+    judged, options = found.judged, found.judged.plan.options
+    most = _UNLIMITED if options.requests_max is None else options.requests_max
+    session = _Session(lister, most, judged.plan.ordered)
+    looked: dict[int, BitMap] = {}
+    _look_at(session, judged, looked, _changing(found))
+    session.left = min(session.left, options.confirm_requests_max)
+    _look_at(session, judged, looked, _by_urgency(found, looked))
+    sketcher = Sketcher(judged.domains, judged.plan.now, judged.ignored)
+    if session.rows:
+        sketcher.add(pa.Table.from_batches(session.rows, LISTING_SCHEMA).combine_chunks(), ascending=False)
+    return SecondLook(
+        looked, sketcher.domains(), session.lists, session.gets, tuple(sorted(session.failures))
+    )
+
+
+def _look_at(
+    session: _Session, judged: Judgement, looked: dict[int, BitMap], wanted: Iterator[tuple[int, Ordinals]]
+) -> None:
+    """Look at ordinals of domains, in order, until nothing more may be asked; note those that were seen."""
+    for number, ordinals in wanted:
+        if session.left <= 0:
+            return
+        done = _look(session, judged.domains[number], ordinals)
+        if done:
+            looked[number] = looked.get(number, BitMap()) | done
+
+
+def _changing(found: Comparison) -> Iterator[tuple[int, Ordinals]]:
+    """Yield (domain number, ordinals) of what is unknown (new, or due since), or lies in the live window."""
+    judged, plan = found.judged, found.judged.plan
+    inside = observed(KeyRange(prefix.encode()) for prefix in plan.options.scope)
+    since = plan.as_of
+    if plan.kept is not None:
+        since = min(since, plan.started_at - timedelta(seconds=plan.options.live_window_s))
+    for number, domain in enumerate(judged.domains):
+        changing = young(domain, instant(since), plan.now) | found.unknown(number)
+        if plan.options.select:
+            changing &= selected(domain, plan.options.select)
+        if plan.options.scope:
+            changing -= unobserved(domain, inside, changing)
+        yield from _steps(number, _whole(domain, changing))
+
+
+def _by_urgency(found: Comparison, looked: Mapping[int, BitMap]) -> Iterator[tuple[int, Ordinals]]:
+    """Yield (domain number, ordinals) of gaps that were not looked at yet, from CRITICAL to LOW."""
+    gaps = {number: _gaps(found, number) for number in range(len(found.judged.domains))}
+    for level in Priority:
+        for number, own in gaps.items():
+            yield from _steps(number, own.get(level, BitMap()) - looked.get(number, BitMap()))
+
+
+def _steps(number: int, bits: BitMap) -> Iterator[tuple[int, Ordinals]]:
+    every = ordinals_of(bits)
+    for start in range(0, len(every), _STEP_KEYS):
+        yield number, every[start : start + _STEP_KEYS]
+
+
+def _gaps(found: Comparison, number: int) -> dict[Priority, BitMap]:
+    """Return the ordinals of a domain's gaps, by level."""
+    domain, plan = found.judged.domains[number], found.judged.plan
+    if domain.kind is not Kind.EXACT:
+        return _short(found, number)
+    ordinals = ordinals_of(BitMap.union(*(found.verdicts[number][verdict] for verdict in GAPS)))
+    priorities = ranked(domain, ordinals, plan.options.policy, plan.now).priorities
+    return {level: bitmap(ordinals[priorities == level]) for level in Priority}
+
+
+def _short(found: Comparison, number: int) -> dict[Priority, BitMap]:
+    """Return the ordinals of the partitions that lack objects, by the level of their gaps."""
+    domain = found.judged.domains[number]
+    levels = {gap.partition: gap.priority for gap in found.gaps if gap.is_of(domain)}
+    every = np.arange(domain.size, dtype=np.int64)
+    own = np.array([levels.get(label, -1) for label in domain.partitions.labels], dtype=np.int64)
+    numbers = own[domain.partition(every)]
+    return {level: bitmap(every[numbers == level]) for level in Priority}
+
+
+def _whole(domain: Domain, ordinals: BitMap) -> BitMap:
+    """Return all ordinals of the partitions that hold some, where a domain is counted per partition."""
+    if domain.kind is Kind.EXACT or not ordinals:
+        return ordinals
+    every = np.arange(domain.size, dtype=np.int64)
+    numbers = domain.partition(every)
+    return bitmap(every[np.isin(numbers, np.unique(numbers[ordinals_of(ordinals)]))])
+
+
+def _look(session: _Session, domain: Domain, ordinals: Ordinals) -> BitMap:
+    """Look at some ordinals of a domain; return those of which everything was seen."""
+    with ThreadPoolExecutor(_LANES, thread_name_prefix="look") as pool:
+        if domain.kind is Kind.EXACT:
+            done = list(pool.map(partial(_of_folder, session), looks(domain.decode(ordinals), ordinals)))
+            return BitMap.union(*done) if done else BitMap()
+        prefixes = domain.prefixes(ordinals)
+        own = prefixes.unique().to_list()
+        whole = dict(zip(own, pool.map(partial(_below, session), own), strict=True))
+    seen = np.array([whole[prefix] for prefix in prefixes], dtype=np.bool_)
+    numbers = domain.partition(ordinals)
+    return bitmap(ordinals[~np.isin(numbers, numbers[~seen])])
+
+
+def _of_folder(session: _Session, look: Look) -> BitMap:
+    """Look at keys of one folder; return the ordinals of those that were seen to be there or not."""
+    keys = [key.encode() for key in look.keys.to_list()]
+    step = _listed if look.dense and session.ordered else _asked
+    done = 0
+    try:
+        for reached in step(session, keys):
+            done = reached
+    except LakeError as error:
+        session.failed(error)
+    except _Spent:
+        pass
+    return bitmap(look.ordinals[:done])
+
+
+def _asked(session: _Session, keys: Sequence[bytes]) -> Iterator[int]:
+    """Ask for each key; yield how many are known."""
+    for number, key in enumerate(keys, start=1):
+        session.take()
+        page = session.lister.look(key)
+        session.got(page)
+        yield number
+
+
+def _listed(session: _Session, keys: Sequence[bytes]) -> Iterator[int]:
+    """List from each key that is not known yet; yield how many are known. Each page makes one more known."""
+    folder = keys[0][: keys[0].rfind(b"/") + 1]
+    known = 0
+    while known < len(keys):
+        span = KeyRange(folder, just_before(keys[known]), keys[-1])
+        with closing(session.listed(span)) as pages:
+            for page in pages:
+                session.keep(page.batch)
+                last = page.batch.column("key")[-1].as_py() if page.batch.num_rows else b""
+                reached = bisect_right(keys, last) if page.more else len(keys)
+                if reached > known:
+                    known = reached
+                    yield known
+                    break
+
+
+def _below(session: _Session, prefix: str) -> bool:
+    """List everything below a prefix; return whether all of it was seen."""
+    try:
+        for page in session.listed(KeyRange(prefix.encode())):
+            session.keep(page.batch)
+    except LakeError as error:
+        session.failed(error)
+        return False
+    except _Spent:
+        return False
+    return True

@@ -1,0 +1,58 @@
+"""Scan one data file of an AWS S3 Inventory report: sketch what it tells, or say why it is refused."""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+
+from recon.core.arrow import arrow_flags
+from recon.core.shards import observed
+from recon.core.sketch import ShardFacts, ShardSketch
+from recon.core.sketcher import Sketcher
+from recon.errors import LakeError, ReportError
+from recon.model import KeyRange, Shard
+from recon.plan import Judgement, PlannedReport
+from recon.ports import Page, ReportFiles
+from recon.scan import Clock, iso
+
+
+def scan_file(files: ReportFiles, judged: Judgement, shard: Shard, clock: Clock) -> ShardSketch:
+    """Return the sketch of one data file. A refusal is data (``facts.failure``), never an absence."""
+    report, options = judged.plan.report, judged.plan.options
+    assert report is not None  # noqa: S101 - only a report's plan has shards of files
+    file = next(file for file in report.manifest.files if file.key == shard.file)
+    own = tuple(prefix.encode() for prefix in options.own)
+    sketcher = Sketcher(judged.domains, judged.plan.now, judged.ignored, own)
+    started_at, requests, failure = clock(), 0, None
+    refused = False
+    try:
+        for page in files.pages(report.manifest, file, report.root):
+            requests += page.requests
+            sketcher.add(_inside(page, report), ascending=False)
+    except (LakeError, ReportError) as error:
+        requests += getattr(error, "requests", 0)
+        failure, refused = str(error), isinstance(error, ReportError)
+    return ShardSketch(
+        ShardFacts(
+            shard_id=shard.id,
+            started_at=iso(started_at),
+            finished_at=iso(clock()),
+            failure=failure,
+            requests=requests,
+            objects=sketcher.objects,
+            size_bytes=sketcher.size_bytes,
+            unexpected=sketcher.unexpected,
+            unexpected_by_prefix=sketcher.unexpected_by_prefix,
+            unexpected_sample=tuple(sketcher.unexpected_sample),
+            refused=refused,
+        ),
+        sketcher.domains(),
+    )
+
+
+def _inside(page: Page, report: PlannedReport) -> pa.RecordBatch:
+    """Return the rows of a page that the cycle looks at: a report tells of the whole bucket."""
+    if report.cover == (b"",):
+        return page.batch
+    mask = observed(KeyRange(prefix) for prefix in report.cover).mask(pl.Series(page.batch.column("key")))
+    return page.batch if mask.all() else page.batch.filter(arrow_flags(mask))
