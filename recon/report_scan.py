@@ -43,7 +43,7 @@ def scan_file(files: ReportFiles, judged: Judgement, shard: Shard, clock: Clock)
             size_bytes=sketcher.size_bytes,
             unexpected=sketcher.unexpected,
             unexpected_by_prefix=sketcher.unexpected_by_prefix,
-            unexpected_sample=tuple(sketcher.unexpected_sample),
+            unexpected_sample=sketcher.unexpected_sample,
             refused=refused,
         ),
         sketcher.domains(),

@@ -137,7 +137,7 @@ def scan(lister: Lister, judged: Judgement, shard: Shard, clock: Clock, pace: Pa
             size_bytes=sketcher.size_bytes,
             unexpected=sketcher.unexpected,
             unexpected_by_prefix=sketcher.unexpected_by_prefix,
-            unexpected_sample=tuple(sketcher.unexpected_sample),
+            unexpected_sample=sketcher.unexpected_sample,
             boundaries=boundaries(gathering.marks, judged.plan.apart, _BOUNDARIES_MAX),
             out_of_order=failures.out_of_order,
             seen=tuple(sorted(whole)) if failures.by_range else (),

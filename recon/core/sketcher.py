@@ -25,6 +25,8 @@ Ordinals = NDArray[np.int64]
 #: How many top folders of unclaimed objects are counted apart, and how many keys are named.
 _PREFIXES = 50
 _SAMPLES = 50
+#: Unclaimed objects that wait to be counted.
+_STRANGERS = 1 << 16
 #: A size or an mtime (milliseconds) that the source of a batch does not tell.
 UNTOLD = -1
 
@@ -95,7 +97,8 @@ class Sketcher:
         self.size_bytes = 0
         self.unexpected = 0
         self._unexpected_by_prefix: Counter[str] = Counter()
-        self.unexpected_sample: list[str] = []
+        self._unexpected_sample: list[str] = []
+        self._strangers: list[pl.Series] = []
 
     def add(self, batch: pa.RecordBatch | pa.Table, *, ascending: bool) -> None:
         """Classify one batch (columns key, size, mtime); ``ascending`` tells that its keys are sorted.
@@ -114,7 +117,7 @@ class Sketcher:
             for part in self._runs.of(number, positions):
                 self._classify(number, domain, columns, part, claimed)
         if not claimed.all():
-            self._note_unexpected(columns.keys.series.filter(pl.Series(~claimed)))
+            self._note_unexpected(columns.keys.where(~claimed).series)
 
     def domains(self) -> dict[int, DomainSketch]:
         """Return the sketch of each domain that was seen."""
@@ -126,7 +129,14 @@ class Sketcher:
     @property
     def unexpected_by_prefix(self) -> tuple[tuple[str, int], ...]:
         """Return the top folders of unclaimed objects with their counts, most first."""
+        self._count_strangers()
         return tuple(self._unexpected_by_prefix.most_common(_PREFIXES))
+
+    @property
+    def unexpected_sample(self) -> tuple[str, ...]:
+        """Return the keys of a few unclaimed objects."""
+        self._count_strangers()
+        return tuple(self._unexpected_sample)
 
     def _lake_data(self, columns: _Columns) -> _Columns:
         drop = np.zeros(len(columns.keys), dtype=np.bool_)
@@ -180,11 +190,21 @@ class Sketcher:
 
     def _note_unexpected(self, strangers: pl.Series) -> None:
         self.unexpected += len(strangers)
+        self._strangers.append(strangers)
+        if sum(map(len, self._strangers)) >= _STRANGERS:
+            self._count_strangers()
+
+    def _count_strangers(self) -> None:
+        """Count the unclaimed objects that wait by their top folders: many at once cost what a few do."""
+        if not self._strangers:
+            return
+        strangers = pl.concat(self._strangers)
+        self._strangers.clear()
         folders = strangers.str.extract(r"^((?:[^/]*/){1,3})").fill_null("")
         counts = folders.value_counts(sort=True).head(_PREFIXES)
         for folder, number in counts.iter_rows():
             self._unexpected_by_prefix[folder] += number
-        self.unexpected_sample.extend(strangers.head(_SAMPLES - len(self.unexpected_sample)).to_list())
+        self._unexpected_sample.extend(strangers.head(_SAMPLES - len(self._unexpected_sample)).to_list())
 
 
 def _small(domain: Domain, rows: _Claimed) -> Mask:
