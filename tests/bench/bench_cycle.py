@@ -1,10 +1,14 @@
 """A full cycle at the owner's scale: 172,754 objects through the S3 protocol, 100 ms added to every request.
 
-Usage: ``python tests/bench/bench_cycle.py [--inventory FILE] [--objects 172754] [--latency-ms 100]``
+Usage: ``python tests/bench/bench_cycle.py [--report] [--inventory FILE] [--objects N] [--latency-ms 100]``
 
 The inventory is the owner's where it is found beside the repository. A cold cycle, then two warm ones, each
 through real Celery workers and an embedded Valkey. ``dispatch → queued`` is the cycle's own duration: from
 the plan to the tasks in Redis.
+
+``--report`` puts an AWS S3 Inventory report of the lake (Parquet, 8 data files, 2 hours old) into its bucket
+and reads that. A second table leaves out looking again, live, at the gaps it shows
+(``s3.confirm_requests_max: 0``): what is left is reading, checking and comparing the report.
 """
 
 from __future__ import annotations
@@ -16,11 +20,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OWNERS = REPOSITORY.parent / "shared" / "owner-config" / "data_inventory.yaml"
 TESTS = REPOSITORY / "tests"
+REPORT_FILES = 8
+#: Settings of ``s3`` for cycles over a report: with, and without looking again at its gaps.
+REPORT_SETTINGS = (", use_aws_inventory: true", ", use_aws_inventory: true, confirm_requests_max: 0")
 
 
 def lake_keys(count: int) -> list[bytes]:
@@ -49,12 +58,28 @@ def lake_keys(count: int) -> list[bytes]:
     return sorted(key.encode() for key in keys)
 
 
+def write_a_report(folder: Path, keys: list[bytes]) -> None:
+    """Write the report of a bucket that ``serve`` serves: the same sizes and times."""
+    sys.path.insert(0, str(TESTS))
+    from aws_reports import into, rows, write_report
+    from s3_server import Objects
+
+    held = Objects.of(keys)
+    whole = rows(held.keys, held.sizes, held.mtimes).sample(fraction=1, shuffle=True, seed=0)
+    frames = [whole[part::REPORT_FILES] for part in range(REPORT_FILES)]
+    at = datetime.now(UTC) - timedelta(hours=2)
+    write_report(into(folder), frames, kind="Parquet", at=at, prefix="inventory-reports")
+
+
 def serve(path: Path, latency_ms: float) -> None:
-    """Serve the keys of a file until standard input closes."""
+    """Serve the keys of a file, and the folder ``reports`` beside it, until standard input closes."""
     sys.path.insert(0, str(TESTS))
     from s3_server import S3Server
 
     with S3Server(path.read_bytes().split(b"\n"), latency_s=latency_ms / 1000) as server:
+        reports = path.parent / "reports"
+        for file in reports.rglob("*.*"):
+            server.objects.put(str(file.relative_to(reports)).encode(), file.read_bytes())
         print(server.url, flush=True)
         sys.stdin.read()
 
@@ -65,6 +90,7 @@ def main() -> None:
     parser.add_argument("--inventory", type=Path, default=OWNERS)
     parser.add_argument("--objects", type=int, default=172_754)
     parser.add_argument("--latency-ms", type=float, default=100.0)
+    parser.add_argument("--report", action="store_true")
     parser.add_argument("--serve", type=Path)
     chosen = parser.parse_args()
     if chosen.serve:
@@ -74,7 +100,10 @@ def main() -> None:
         raise SystemExit(f"{chosen.inventory}: not there; name an inventory with --inventory")
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        (folder / "keys").write_bytes(b"\n".join(lake_keys(chosen.objects)))
+        keys = lake_keys(chosen.objects)
+        (folder / "keys").write_bytes(b"\n".join(keys))
+        if chosen.report:
+            write_a_report(folder / "reports", keys)
         words = [
             sys.executable,
             __file__,
@@ -85,23 +114,26 @@ def main() -> None:
         ]
         server = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
-            cycles(folder, str(server.stdout.readline()).strip(), chosen.inventory)  # type: ignore[union-attr]
+            url = str(server.stdout.readline()).strip()  # type: ignore[union-attr]
+            for settings in REPORT_SETTINGS if chosen.report else ("",):
+                with tempfile.TemporaryDirectory(dir=folder) as own:
+                    cycles(Path(own), url, chosen.inventory, settings)
         finally:
             server.communicate()
 
 
-def cycles(folder: Path, url: str, inventory: Path) -> None:
+def cycles(folder: Path, url: str, inventory: Path, settings: str = "") -> None:
+    """Run a cold cycle and two warm ones with these settings of ``s3``; print a row for each."""
     (folder / "recon.yaml").write_text(
-        f"lake: s3://lake\ninventory: {inventory}\ns3: {{endpoint_url: '{url}', region: us-east-1}}\n",
+        f"lake: s3://lake\ninventory: {inventory}\n"
+        f"s3: {{endpoint_url: '{url}', region: us-east-1{settings}}}\n",
     )
     secrets = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     environment = {**os.environ, **secrets, "RECON_CONFIG": str(folder / "recon.yaml")}
     recon = [sys.executable, "-c", "from recon.cli import main; main()"]
-    titles = ("objects", "requests", "shards", "plan s", "scan s", "compare s", "publish s")
-    print(
-        "{:<8}{:>9}{:>9}{:>8}{:>8}{:>8}{:>10}{:>10}".format("cycle", *titles)
-        + f"{'dispatch → queued s':>21}{'with start-up s':>17}{'outstanding':>12}",
-    )
+    if settings:
+        print(f"\ns3: {settings.removeprefix(', ')}")
+    print(HEADINGS)
     try:
         for name in ("cold", "warm", "warm"):
             began = time.monotonic()
@@ -115,17 +147,27 @@ def cycles(folder: Path, url: str, inventory: Path) -> None:
             )
             if done.returncode:
                 raise SystemExit(done.stderr)
-            report = json.loads(done.stdout)
-            seen, spent = report["observed"], report["timings_s"]
-            print(
-                f"{name:<8}{seen['objects']:>9,}{seen['requests']:>9,}{seen['shards']['planned']:>8}"
-                f"{spent['plan']:>8.2f}{spent['scan']:>8.2f}{spent['compare']:>10.2f}{spent['publish']:>10.2f}"
-                f"{report['duration_s']:>21.2f}{time.monotonic() - began:>17.1f}"
-                f"{report['tasks']['outstanding']:>12}",
-                flush=True,
-            )
+            print(row(name, json.loads(done.stdout), time.monotonic() - began), flush=True)
     finally:
         subprocess.run([*recon, "down"], cwd=folder, env=environment, capture_output=True, check=False)
+
+
+TITLES = ("objects", "LIST", "GET", "again", "shards", "plan s", "scan s", "compare s", "publish s")
+HEADINGS = "{:<8}{:>9}{:>7}{:>7}{:>7}{:>8}{:>8}{:>8}{:>11}{:>11}".format("cycle", *TITLES) + (
+    f"{'dispatch → queued s':>21}{'with start-up s':>17}{'outstanding':>12}{'USD a month':>12}"
+)
+
+
+def row(name: str, report: dict[str, Any], whole_s: float) -> str:
+    """Return a line of the table; ``again`` are keys that were looked at again, live."""
+    seen, spent = report["observed"], report["timings_s"]
+    kinds, again = seen["requests_by_kind"], seen.get("looked_again", 0)
+    return (
+        f"{name:<8}{seen['objects']:>9,}{kinds['list']:>7,}{kinds['get']:>7,}{again:>7,}"
+        f"{seen['shards']['planned']:>8}{spent['plan']:>8.2f}{spent['scan']:>8.2f}{spent['compare']:>11.2f}"
+        f"{spent['publish']:>11.2f}{report['duration_s']:>21.2f}{whole_s:>17.1f}"
+        f"{report['tasks']['outstanding']:>12}{seen['estimated_monthly_usd']:>12.2f}"
+    )
 
 
 def test_cycle() -> None:
