@@ -182,6 +182,10 @@ def _planned(cycle_id: str, flags: dict[str, Any]) -> Judgement:
         return _judgement(cycle_id)
     started = time.monotonic()
     judged = wiring.planned(wired, cycle_id, flags)
+    for notice in judged.told:
+        # What comes of this run, and not of a line of the files: those are told by every report.
+        if not notice.where:
+            _log.warning("cycle %s: %s", cycle_id, notice.message)
     _note(cycle_id, "plan", time.monotonic() - started)
     return judged
 

@@ -75,6 +75,13 @@ def test_after_the_last_report_a_listing_follows_whatever_max_retries_says(repor
     assert reporting.queued() == GONE
 
 
+def test_why_a_report_is_not_used_is_said_in_the_workers_log(reporting, caplog):
+    cut(reporting, reported(reporting, 2, set(WANTED[::2])))
+    failed(reporting)
+    taken_up(reporting)
+    assert any("the lake is listed live" in line and "data/" in line for line in caplog.messages)
+
+
 def test_a_run_that_somebody_waits_for_leaves_the_next_attempt_to_them(reporting):
     cut(reporting, reported(reporting, 2, set(WANTED[::2])))
     reporting.scanned("one", {})
