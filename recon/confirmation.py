@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from itertools import chain, islice
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,8 @@ from recon.ports import LISTING_SCHEMA, Lister, Page
 _UNLIMITED = 1 << 40
 #: Looks at the same time.
 _LANES = 32
+#: Domains that are looked at beside each other: most have few keys, and each waits for its slowest answer.
+_BESIDE = 8
 #: Keys that are looked at in one step at most: a second look bounds its memory, too.
 _STEP_KEYS = 100_000
 
@@ -48,6 +51,7 @@ class _Session:
     lister: Lister
     left: int
     ordered: bool
+    lanes: Executor
     lock: threading.Lock = field(default_factory=threading.Lock)
     lists: int = 0
     gets: int = 0
@@ -100,11 +104,13 @@ def confirmed(lister: Lister, found: Comparison) -> SecondLook:
     """
     judged, options = found.judged, found.judged.plan.options
     most = _UNLIMITED if options.requests_max is None else options.requests_max
-    session = _Session(lister, most, judged.plan.ordered)
     looked: dict[int, BitMap] = {}
-    _look_at(session, judged, looked, _changing(found))
-    session.left = min(session.left, options.confirm_requests_max)
-    _look_at(session, judged, looked, _by_urgency(found, looked))
+    with ThreadPoolExecutor(_LANES, thread_name_prefix="look") as lanes:
+        session = _Session(lister, most, judged.plan.ordered, lanes)
+        _look_at(session, judged, looked, _changing(found))
+        session.left = min(session.left, options.confirm_requests_max)
+        for level in _by_urgency(found, looked):
+            _look_at(session, judged, looked, level)
     sketcher = Sketcher(judged.domains, judged.plan.now, judged.ignored)
     if session.rows:
         sketcher.add(pa.Table.from_batches(session.rows, LISTING_SCHEMA).combine_chunks(), ascending=False)
@@ -116,13 +122,16 @@ def confirmed(lister: Lister, found: Comparison) -> SecondLook:
 def _look_at(
     session: _Session, judged: Judgement, looked: dict[int, BitMap], wanted: Iterator[tuple[int, Ordinals]]
 ) -> None:
-    """Look at ordinals of domains, in order, until nothing more may be asked; note those that were seen."""
-    for number, ordinals in wanted:
-        if session.left <= 0:
-            return
-        done = _look(session, judged.domains[number], ordinals)
-        if done:
-            looked[number] = looked.get(number, BitMap()) | done
+    """Look at ordinals of domains until nothing more may be asked; note those that were seen."""
+
+    def look(item: tuple[int, Ordinals]) -> BitMap:
+        return _look(session, judged.domains[item[0]], item[1])
+
+    with ThreadPoolExecutor(_BESIDE, thread_name_prefix="beside") as beside:
+        while session.left > 0 and (some := list(islice(wanted, _BESIDE))):
+            for (number, _), done in zip(some, beside.map(look, some), strict=True):
+                if done:
+                    looked[number] = looked.get(number, BitMap()) | done
 
 
 def _changing(found: Comparison) -> Iterator[tuple[int, Ordinals]]:
@@ -141,12 +150,14 @@ def _changing(found: Comparison) -> Iterator[tuple[int, Ordinals]]:
         yield from _steps(number, _whole(domain, changing))
 
 
-def _by_urgency(found: Comparison, looked: Mapping[int, BitMap]) -> Iterator[tuple[int, Ordinals]]:
-    """Yield (domain number, ordinals) of gaps that were not looked at yet, from CRITICAL to LOW."""
+def _by_urgency(found: Comparison, looked: Mapping[int, BitMap]) -> Iterator[Iterator[tuple[int, Ordinals]]]:
+    """Yield (domain number, ordinals) of gaps that were not looked at yet, by level, CRITICAL first."""
     gaps = {number: _gaps(found, number) for number in range(len(found.judged.domains))}
     for level in Priority:
-        for number, own in gaps.items():
-            yield from _steps(number, own.get(level, BitMap()) - looked.get(number, BitMap()))
+        left = {
+            number: own.get(level, BitMap()) - looked.get(number, BitMap()) for number, own in gaps.items()
+        }
+        yield chain.from_iterable(_steps(number, bits) for number, bits in left.items())
 
 
 def _steps(number: int, bits: BitMap) -> Iterator[tuple[int, Ordinals]]:
@@ -186,13 +197,13 @@ def _whole(domain: Domain, ordinals: BitMap) -> BitMap:
 
 def _look(session: _Session, domain: Domain, ordinals: Ordinals) -> BitMap:
     """Look at some ordinals of a domain; return those of which everything was seen."""
-    with ThreadPoolExecutor(_LANES, thread_name_prefix="look") as pool:
-        if domain.kind is Kind.EXACT:
-            done = list(pool.map(partial(_of_folder, session), looks(domain.decode(ordinals), ordinals)))
-            return BitMap.union(*done) if done else BitMap()
-        prefixes = domain.prefixes(ordinals)
-        own = prefixes.unique().to_list()
-        whole = dict(zip(own, pool.map(partial(_below, session), own), strict=True))
+    if domain.kind is Kind.EXACT:
+        of_folders = looks(domain.decode(ordinals), ordinals)
+        done = list(session.lanes.map(partial(_of_folder, session), of_folders))
+        return BitMap.union(*done) if done else BitMap()
+    prefixes = domain.prefixes(ordinals)
+    own = prefixes.unique().to_list()
+    whole = dict(zip(own, session.lanes.map(partial(_below, session), own), strict=True))
     seen = np.array([whole[prefix] for prefix in prefixes], dtype=np.bool_)
     numbers = domain.partition(ordinals)
     return bitmap(ordinals[~np.isin(numbers, numbers[~seen])])
