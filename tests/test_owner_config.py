@@ -360,13 +360,10 @@ def test_the_settings_say_what_has_no_effect():
 def test_the_settings_say_what_has_no_effect_yet():
     said = [notice.message.split(":")[0] for notice in load_settings(SETTINGS, {}, cwd=FOLDER).notices]
     assert said == [
-        "AWS S3 Inventory reports are not read yet",
         *(
             f"{key} has no effect yet"
             for key in (
-                "s3.cache_ttl_hours",  # written with its default, which keeps no listing either
-                "s3.fallback_to_sample",  # likewise: sampling is decided by sample_rate alone
-                "task_queue.task_ttl_days",  # likewise: no task leaves for its age
+                "task_queue.task_ttl_days",  # written with its default, and no task leaves for its age
                 "reconciliation_loop.alert_on_failure",
                 "reconciliation_loop.health_check_port",  # likewise: nobody answers on 8050
                 "integration.dims",

@@ -119,7 +119,8 @@ class _Waiting:
                     self._revive_broker()
                 time.sleep(_POLL_S)
         except (KeyboardInterrupt, SystemExit):
-            succession.give_up(self._look, self._cycle_id, "the run was interrupted")
+            with suppress(ReconError):  # the interruption is what ends this run, whatever Redis says to it
+                succession.give_up(self._look, self._cycle_id, "the run was interrupted")
             raise
         except RemoteError:
             succession.answered(self._look, self._cycle_id)
