@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,13 +13,14 @@ from functools import partial
 from itertools import chain, islice
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 from pyroaring import BitMap
 
 from recon.comparison import GAPS, Comparison
 from recon.core.block import Ordinals, bitmap, ordinals_of
 from recon.core.domain import Domain
-from recon.core.looks import Look, just_before, looks
+from recon.core.looks import Look, just_before, looks, price, shared_folder, strides
 from recon.core.rank import ranked
 from recon.core.second_look import SecondLook, young
 from recon.core.selection import selected
@@ -36,12 +37,17 @@ _UNLIMITED = 1 << 40
 _LANES = 32
 #: Domains that are looked at beside each other: most have few keys, and each waits for its slowest answer.
 _BESIDE = 8
+#: Objects of a page of a listing.
+_PAGE = 1000
 #: Keys that are looked at in one step at most: a second look bounds its memory, too.
 _STEP_KEYS = 100_000
 
 
 class _Spent(Exception):  # noqa: N818 - no error: the requests that this look may cost are used up
     """Raised when nothing more may be asked."""
+
+
+_Step = Callable[["_Session", Sequence[bytes]], Iterator[int]]
 
 
 @dataclass(eq=False)
@@ -99,8 +105,8 @@ def confirmed(lister: Lister, found: Comparison) -> SecondLook:
     """Return a second look at what ``found`` cannot tell, or shows as gaps, within the plan's requests.
 
     What came due since the observation comes first, and of a kept one what is likely to have changed; then
-    gaps from CRITICAL to LOW. A look that fails, or that is not made, says nothing: its keys stay as they
-    are, unknown or unconfirmed.
+    gaps: all at once where listing past them is cheaper, else from CRITICAL to LOW. A look that fails, or
+    that is not made, says nothing: its keys stay as they are, unknown or unconfirmed.
     """
     judged, options = found.judged, found.judged.plan.options
     most = _UNLIMITED if options.requests_max is None else options.requests_max
@@ -109,11 +115,12 @@ def confirmed(lister: Lister, found: Comparison) -> SecondLook:
         session = _Session(lister, most, judged.plan.ordered, lanes)
         _look_at(session, judged, looked, _changing(found))
         session.left = min(session.left, options.confirm_requests_max)
+        _sweep(session, found, looked)
         for level in _by_urgency(found, looked):
             _look_at(session, judged, looked, level)
     sketcher = Sketcher(judged.domains, judged.plan.now, judged.ignored)
     if session.rows:
-        sketcher.add(pa.Table.from_batches(session.rows, LISTING_SCHEMA).combine_chunks(), ascending=False)
+        sketcher.add(_once(session.rows), ascending=False)
     return SecondLook(
         looked, sketcher.domains(), session.lists, session.gets, tuple(sorted(session.failures))
     )
@@ -132,6 +139,47 @@ def _look_at(
             for (number, _), done in zip(some, beside.map(look, some), strict=True):
                 if done:
                     looked[number] = looked.get(number, BitMap()) | done
+
+
+def _sweep(session: _Session, found: Comparison, looked: dict[int, BitMap]) -> None:
+    """Look at all gaps by listing from one to the next, where that costs less than folder by folder.
+
+    It takes no more requests than there are gaps, nor than a listing of everything, but for one a lane.
+    """
+    pages = sum(result.facts.objects for result in found.sketch.shards.values()) // _PAGE + _LANES
+    if not session.ordered or pages > session.left:
+        return
+    domains = found.judged.domains
+    gaps = {
+        number: ordinals_of(BitMap.union(*(own[verdict] for verdict in GAPS)) - looked.get(number, BitMap()))
+        for number, own in found.verdicts.items()
+    }
+    if sum(map(len, gaps.values())) < pages:
+        return
+    keys = pl.concat([domains[number].decode(ordinals) for number, ordinals in gaps.items()])
+    if price(keys) <= pages:
+        return
+    order = keys.arg_sort().to_numpy()
+    keys = keys.gather(order)
+    ordinals = np.concatenate(list(gaps.values()))[order]
+    numbers = np.repeat(list(gaps), [len(own) for own in gaps.values()])[order]
+
+    def stride(run: tuple[int, int]) -> int:
+        low, high = run
+        return low + _known(session, [key.encode() for key in keys[low:high].to_list()], _listed)
+
+    runs = list(strides(keys, _LANES))
+    for (low, _), reached in zip(runs, session.lanes.map(stride, runs), strict=True):
+        for number in np.unique(numbers[low:reached]).tolist():
+            done = bitmap(ordinals[low:reached][numbers[low:reached] == number])
+            looked[number] = looked.get(number, BitMap()) | done
+
+
+def _once(rows: Sequence[pa.RecordBatch]) -> pa.Table:
+    """Return objects that were met on several looks once: as the latest write shows them."""
+    frame = pl.DataFrame(pa.Table.from_batches(rows, LISTING_SCHEMA))
+    found: pa.Table = frame.sort("mtime").unique("key", keep="last", maintain_order=True).to_arrow()
+    return found
 
 
 def _changing(found: Comparison) -> Iterator[tuple[int, Ordinals]]:
@@ -212,7 +260,13 @@ def _look(session: _Session, domain: Domain, ordinals: Ordinals) -> BitMap:
 def _of_folder(session: _Session, look: Look) -> BitMap:
     """Look at keys of one folder; return the ordinals of those that were seen to be there or not."""
     keys = [key.encode() for key in look.keys.to_list()]
-    step = _listed if look.dense and session.ordered else _asked
+    return bitmap(
+        look.ordinals[: _known(session, keys, _listed if look.dense and session.ordered else _asked)]
+    )
+
+
+def _known(session: _Session, keys: Sequence[bytes], step: _Step) -> int:
+    """Take a step after the other over ascending keys; return how many of them are known then."""
     done = 0
     try:
         for reached in step(session, keys):
@@ -221,7 +275,7 @@ def _of_folder(session: _Session, look: Look) -> BitMap:
         session.failed(error)
     except _Spent:
         pass
-    return bitmap(look.ordinals[:done])
+    return done
 
 
 def _asked(session: _Session, keys: Sequence[bytes]) -> Iterator[int]:
@@ -235,7 +289,7 @@ def _asked(session: _Session, keys: Sequence[bytes]) -> Iterator[int]:
 
 def _listed(session: _Session, keys: Sequence[bytes]) -> Iterator[int]:
     """List from each key that is not known yet; yield how many are known. Each page makes one more known."""
-    folder = keys[0][: keys[0].rfind(b"/") + 1]
+    folder = shared_folder(keys[0], keys[-1])
     known = 0
     while known < len(keys):
         span = KeyRange(folder, just_before(keys[known]), keys[-1])

@@ -126,6 +126,40 @@ def test_gaps_far_apart_are_asked_for_one_by_one_and_dense_ones_are_listed(place
     assert report["observed"]["requests_by_kind"]["get"] >= sparse
 
 
+def test_many_gaps_far_apart_are_settled_by_listing_past_them(place):
+    keys = {f"deep/{folder:03d}/{n:03d}.json".encode() for folder in range(300) for n in range(3)}
+    place.declared = inventory(
+        dataset("deep/{folder}/{n}.json", name="nba.deep"),
+        dimensions={"folder": {"integers": "0..299", "width": 3}, "n": {"integers": "0..2", "width": 3}},
+    )
+    place.server.max_keys = 1000
+    gone = {key for number, key in enumerate(sorted(keys)) if number % 2}
+    place.server.objects = place.server.objects.of(sorted(keys - gone))
+    reported(place)
+    filled = min(gone)
+    place.server.objects.put(filled, b"x")
+    place.server.requests.clear()
+    report = place.cycle()
+    assert report["verdicts"]["missing"] == len(gone) - 1
+    assert report["observed"]["looked_again"] == len(gone)
+    assert sum(place.server.requests.values()) <= 33, "450 gaps in 300 folders, by one request a lane"
+    assert not any("not confirmed" in line for line in report["warnings"])
+
+
+def test_an_object_that_two_looks_meet_counts_once(place):
+    place.declared = inventory(
+        dataset("mixed/{n}.json", name="nba.exact"),
+        dataset("mixed/part-{part}.bin", name="nba.counted", expected_count=3),
+        dimensions={"n": {"integers": "0..29", "width": 3}},
+    )
+    for name in ("part-a.bin", "part-b.bin"):
+        place.server.objects.put(f"mixed/{name}".encode(), b"x")
+    reported(place)
+    report = place.cycle()
+    (counted,) = [row for row in report["coverage"] if row["data_type"] == "counted"]
+    assert (counted["have"], counted["missing"]) == (2, 1)
+
+
 def test_no_more_is_asked_than_may_be_and_the_rest_says_that_it_is_unconfirmed(place):
     reported(place)
     place.server.requests.clear()

@@ -32,11 +32,36 @@ def looks(keys: pl.Series, ordinals: NDArray[np.int64]) -> Iterator[Look]:
     order = keys.arg_sort().to_numpy()
     keys, ordinals = keys.gather(order), ordinals[order]
     start = 0
-    for length in keys.str.extract(r"^(?s)(.*/)").fill_null("").rle().struct.field("len").to_list():
+    for length in _folders(keys):
         yield Look(keys.slice(start, length), ordinals[start : start + length])
         start += length
+
+
+def price(keys: pl.Series) -> float:
+    """Return what the looks at ``keys`` (any order) cost at least, in LISTs."""
+    return sum(1.0 if length >= _DENSE else length / _DENSE for length in _folders(keys.sort()))
+
+
+def strides(keys: pl.Series, most: int) -> Iterator[tuple[int, int]]:
+    """Yield at most ``most`` runs of places that cover ``keys``, of like length."""
+    step = max(1, -(-len(keys) // most))
+    for start in range(0, len(keys), step):
+        yield start, min(start + step, len(keys))
+
+
+def _folders(keys: pl.Series) -> list[int]:
+    """Return how many of sorted ``keys`` lie in each of their folders."""
+    found: list[int] = keys.str.extract(r"^(?s)(.*/)").fill_null("").rle().struct.field("len").to_list()
+    return found
 
 
 def just_before(key: bytes) -> bytes:
     """Return a text below ``key`` from which a listing reaches it soon: few texts lie between the two."""
     return key[:-1]
+
+
+def shared_folder(first: bytes, last: bytes) -> bytes:
+    """Return the deepest folder that holds both keys, with its slash; b"" for none."""
+    pairs = zip(first, last, strict=False)
+    alike = next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(first), len(last)))
+    return first[: first.rfind(b"/", 0, alike) + 1]
