@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import threading
-from bisect import bisect_right
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import chain, islice
+from operator import itemgetter
 
 import numpy as np
-import polars as pl
-import pyarrow as pa
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from recon.comparison import GAPS, Comparison
 from recon.core.block import Ordinals, bitmap, ordinals_of
 from recon.core.domain import Domain
-from recon.core.looks import Look, just_before, looks, price, shared_folder, strides
+from recon.core.looks import Look, looks, price, strides
 from recon.core.rank import ranked
 from recon.core.second_look import SecondLook, young
 from recon.core.selection import selected
-from recon.core.shards import observed
+from recon.core.shards import observed, successor
 from recon.core.sketcher import Sketcher
 from recon.core.verdicts import unobserved
-from recon.errors import LakeError
+from recon.live_look import Interval, LiveLook
 from recon.model import KeyRange, Kind, Priority
 from recon.plan import Judgement, instant
-from recon.ports import LISTING_SCHEMA, Lister, Page
+from recon.ports import Lister
 
 _UNLIMITED = 1 << 40
 #: Looks at the same time.
@@ -39,66 +36,10 @@ _LANES = 32
 _BESIDE = 8
 #: Objects of a page of a listing.
 _PAGE = 1000
+#: Gaps that a sweep holds in memory at most.
+_SWEEP_GAPS = 500_000
 #: Keys that are looked at in one step at most: a second look bounds its memory, too.
 _STEP_KEYS = 100_000
-
-
-class _Spent(Exception):  # noqa: N818 - no error: the requests that this look may cost are used up
-    """Raised when nothing more may be asked."""
-
-
-_Step = Callable[["_Session", Sequence[bytes]], Iterator[int]]
-
-
-@dataclass(eq=False)
-class _Session:
-    """One second look: what it may still ask, and what it has found; safe to use from its threads."""
-
-    lister: Lister
-    left: int
-    ordered: bool
-    lanes: Executor
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    lists: int = 0
-    gets: int = 0
-    rows: list[pa.RecordBatch] = field(default_factory=list)
-    failures: set[str] = field(default_factory=set)
-
-    def take(self) -> None:
-        """Count a request that is about to be made; raise ``_Spent`` where none may be."""
-        with self.lock:
-            if self.left <= 0:
-                raise _Spent
-            self.left -= 1
-
-    def got(self, page: Page) -> None:
-        """Keep the answer for one key."""
-        with self.lock:
-            self.gets += page.requests
-        self.keep(page.batch)
-
-    def keep(self, batch: pa.RecordBatch) -> None:
-        """Keep objects that were found."""
-        if batch.num_rows:
-            with self.lock:
-                self.rows.append(batch)
-
-    def listed(self, span: KeyRange) -> Generator[Page]:
-        """Yield the pages of a range, each counted."""
-        self.take()
-        with closing(self.lister.pages(span)) as pages:
-            for page in pages:
-                with self.lock:
-                    self.lists += page.requests
-                yield page
-                if page.more:
-                    self.take()
-
-    def failed(self, error: LakeError) -> None:
-        """Keep why something could not be seen."""
-        with self.lock:
-            self.failures.add(str(error))
-            self.lists += error.requests
 
 
 def confirmed(lister: Lister, found: Comparison) -> SecondLook:
@@ -112,74 +53,109 @@ def confirmed(lister: Lister, found: Comparison) -> SecondLook:
     most = _UNLIMITED if options.requests_max is None else options.requests_max
     looked: dict[int, BitMap] = {}
     with ThreadPoolExecutor(_LANES, thread_name_prefix="look") as lanes:
-        session = _Session(lister, most, judged.plan.ordered, lanes)
-        _look_at(session, judged, looked, _changing(found))
-        session.left = min(session.left, options.confirm_requests_max)
-        _sweep(session, found, looked)
+        live = LiveLook(lister, most, judged.plan.ordered, lanes)
+        _look_at(live, judged, looked, _changing(found))
+        live.left = min(live.left, options.confirm_requests_max)
+        _sweep(live, found, looked)
         for level in _by_urgency(found, looked):
-            _look_at(session, judged, looked, level)
+            _look_at(live, judged, looked, level)
     sketcher = Sketcher(judged.domains, judged.plan.now, judged.ignored)
-    if session.rows:
-        sketcher.add(_once(session.rows), ascending=False)
-    return SecondLook(
-        looked, sketcher.domains(), session.lists, session.gets, tuple(sorted(session.failures))
-    )
+    objects = live.found()
+    if objects is not None:
+        sketcher.add(objects, ascending=False)
+    return SecondLook(looked, sketcher.domains(), live.lists, live.gets, tuple(sorted(live.failures)))
 
 
 def _look_at(
-    session: _Session, judged: Judgement, looked: dict[int, BitMap], wanted: Iterator[tuple[int, Ordinals]]
+    live: LiveLook, judged: Judgement, looked: dict[int, BitMap], wanted: Iterator[tuple[int, Ordinals]]
 ) -> None:
     """Look at ordinals of domains until nothing more may be asked; note those that were seen."""
 
     def look(item: tuple[int, Ordinals]) -> BitMap:
-        return _look(session, judged.domains[item[0]], item[1])
+        return _look(live, judged.domains[item[0]], item[1])
 
     with ThreadPoolExecutor(_BESIDE, thread_name_prefix="beside") as beside:
-        while session.left > 0 and (some := list(islice(wanted, _BESIDE))):
+        while live.left > 0 and (some := list(islice(wanted, _BESIDE))):
             for (number, _), done in zip(some, beside.map(look, some), strict=True):
                 if done:
                     looked[number] = looked.get(number, BitMap()) | done
 
 
-def _sweep(session: _Session, found: Comparison, looked: dict[int, BitMap]) -> None:
+def _sweep(live: LiveLook, found: Comparison, looked: dict[int, BitMap]) -> None:
     """Look at all gaps by listing from one to the next, where that costs less than folder by folder.
 
     It takes no more requests than there are gaps, nor than a listing of everything, but for one a lane.
     """
     pages = sum(result.facts.objects for result in found.sketch.shards.values()) // _PAGE + _LANES
-    if not session.ordered or pages > session.left:
+    gaps = {number: bits for number, bits in _all_gaps(found, looked).items() if bits}
+    number_of_gaps = sum(map(len, gaps.values()))
+    if not live.ordered or pages > live.left or not pages < number_of_gaps < _SWEEP_GAPS:
         return
     domains = found.judged.domains
-    gaps = {
-        number: ordinals_of(BitMap.union(*(own[verdict] for verdict in GAPS)) - looked.get(number, BitMap()))
-        for number, own in found.verdicts.items()
-    }
-    if sum(map(len, gaps.values())) < pages:
+    wanted = {number: _wanted(domains[number], ordinals_of(bits)) for number, bits in gaps.items()}
+    if sum(own.price for own in wanted.values()) <= pages:
         return
-    keys = pl.concat([domains[number].decode(ordinals) for number, ordinals in gaps.items()])
-    if price(keys) <= pages:
-        return
-    order = keys.arg_sort().to_numpy()
-    keys = keys.gather(order)
-    ordinals = np.concatenate(list(gaps.values()))[order]
-    numbers = np.repeat(list(gaps), [len(own) for own in gaps.values()])[order]
+    items = sorted(
+        (
+            (low, end, number, place)
+            for number, own in wanted.items()
+            for place, (low, end) in enumerate(own.intervals)
+        ),
+        key=itemgetter(0),
+    )
 
     def stride(run: tuple[int, int]) -> int:
         low, high = run
-        return low + _known(session, [key.encode() for key in keys[low:high].to_list()], _listed)
+        return low + live.listed([(item[0], item[1]) for item in items[low:high]])
 
-    runs = list(strides(keys, _LANES))
-    for (low, _), reached in zip(runs, session.lanes.map(stride, runs), strict=True):
-        for number in np.unique(numbers[low:reached]).tolist():
-            done = bitmap(ordinals[low:reached][numbers[low:reached] == number])
+    runs = list(strides(len(items), _LANES))
+    for (low, _), reached in zip(runs, live.lanes.map(stride, runs), strict=True):
+        for _, _, number, place in items[low:reached]:
+            wanted[number].known[place] = True
+    for number, own in wanted.items():
+        done = own.settled(domains[number])
+        if done:
             looked[number] = looked.get(number, BitMap()) | done
 
 
-def _once(rows: Sequence[pa.RecordBatch]) -> pa.Table:
-    """Return objects that were met on several looks once: as the latest write shows them."""
-    frame = pl.DataFrame(pa.Table.from_batches(rows, LISTING_SCHEMA))
-    found: pa.Table = frame.sort("mtime").unique("key", keep="last", maintain_order=True).to_arrow()
-    return found
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wanted:
+    """Gaps of one domain as intervals of keys; ``places`` tells the interval of each ordinal."""
+
+    ordinals: Ordinals
+    intervals: list[Interval]
+    places: Ordinals
+    known: NDArray[np.bool_]
+    price: float
+
+    def settled(self, domain: Domain) -> BitMap:
+        """Return the ordinals of which everything was seen; of a counted domain, whole partitions."""
+        seen = self.known[self.places]
+        if domain.kind is Kind.EXACT:
+            return bitmap(self.ordinals[seen])
+        numbers = domain.partition(self.ordinals)
+        return bitmap(self.ordinals[~np.isin(numbers, numbers[~seen])])
+
+
+def _wanted(domain: Domain, ordinals: Ordinals) -> _Wanted:
+    """Return what to look at for some ordinals: their keys, or the prefixes that hold their objects."""
+    if domain.kind is Kind.EXACT:
+        keys = domain.decode(ordinals)
+        intervals: list[Interval] = [(raw, raw + b"\0") for raw in map(str.encode, keys.to_list())]
+        return _Wanted(
+            ordinals, intervals, np.arange(len(keys)), np.zeros(len(keys), dtype=np.bool_), price(keys)
+        )
+    prefixes, places = np.unique(domain.prefixes(ordinals).to_numpy().astype(object), return_inverse=True)
+    intervals = [(raw, successor(raw)) for raw in map(str.encode, prefixes.tolist())]
+    return _Wanted(ordinals, intervals, places, np.zeros(len(prefixes), dtype=np.bool_), float(len(prefixes)))
+
+
+def _all_gaps(found: Comparison, looked: Mapping[int, BitMap]) -> dict[int, BitMap]:
+    """Return the gaps of each domain that were not looked at yet, whatever their level."""
+    return {
+        number: BitMap.union(*_gaps(found, number).values()) - looked.get(number, BitMap())
+        for number in range(len(found.judged.domains))
+    }
 
 
 def _changing(found: Comparison) -> Iterator[tuple[int, Ordinals]]:
@@ -243,75 +219,21 @@ def _whole(domain: Domain, ordinals: BitMap) -> BitMap:
     return bitmap(every[np.isin(numbers, np.unique(numbers[ordinals_of(ordinals)]))])
 
 
-def _look(session: _Session, domain: Domain, ordinals: Ordinals) -> BitMap:
+def _look(live: LiveLook, domain: Domain, ordinals: Ordinals) -> BitMap:
     """Look at some ordinals of a domain; return those of which everything was seen."""
     if domain.kind is Kind.EXACT:
         of_folders = looks(domain.decode(ordinals), ordinals)
-        done = list(session.lanes.map(partial(_of_folder, session), of_folders))
+        done = list(live.lanes.map(partial(_of_folder, live), of_folders))
         return BitMap.union(*done) if done else BitMap()
     prefixes = domain.prefixes(ordinals)
     own = prefixes.unique().to_list()
-    whole = dict(zip(own, session.lanes.map(partial(_below, session), own), strict=True))
+    whole = dict(zip(own, live.lanes.map(live.below, own), strict=True))
     seen = np.array([whole[prefix] for prefix in prefixes], dtype=np.bool_)
     numbers = domain.partition(ordinals)
     return bitmap(ordinals[~np.isin(numbers, numbers[~seen])])
 
 
-def _of_folder(session: _Session, look: Look) -> BitMap:
+def _of_folder(live: LiveLook, look: Look) -> BitMap:
     """Look at keys of one folder; return the ordinals of those that were seen to be there or not."""
-    keys = [key.encode() for key in look.keys.to_list()]
-    return bitmap(
-        look.ordinals[: _known(session, keys, _listed if look.dense and session.ordered else _asked)]
-    )
-
-
-def _known(session: _Session, keys: Sequence[bytes], step: _Step) -> int:
-    """Take a step after the other over ascending keys; return how many of them are known then."""
-    done = 0
-    try:
-        for reached in step(session, keys):
-            done = reached
-    except LakeError as error:
-        session.failed(error)
-    except _Spent:
-        pass
-    return done
-
-
-def _asked(session: _Session, keys: Sequence[bytes]) -> Iterator[int]:
-    """Ask for each key; yield how many are known."""
-    for number, key in enumerate(keys, start=1):
-        session.take()
-        page = session.lister.look(key)
-        session.got(page)
-        yield number
-
-
-def _listed(session: _Session, keys: Sequence[bytes]) -> Iterator[int]:
-    """List from each key that is not known yet; yield how many are known. Each page makes one more known."""
-    folder = shared_folder(keys[0], keys[-1])
-    known = 0
-    while known < len(keys):
-        span = KeyRange(folder, just_before(keys[known]), keys[-1])
-        with closing(session.listed(span)) as pages:
-            for page in pages:
-                session.keep(page.batch)
-                last = page.batch.column("key")[-1].as_py() if page.batch.num_rows else b""
-                reached = bisect_right(keys, last) if page.more else len(keys)
-                if reached > known:
-                    known = reached
-                    yield known
-                    break
-
-
-def _below(session: _Session, prefix: str) -> bool:
-    """List everything below a prefix; return whether all of it was seen."""
-    try:
-        for page in session.listed(KeyRange(prefix.encode())):
-            session.keep(page.batch)
-    except LakeError as error:
-        session.failed(error)
-        return False
-    except _Spent:
-        return False
-    return True
+    keys = [(raw, raw + b"\0") for raw in map(str.encode, look.keys.to_list())]
+    return bitmap(look.ordinals[: live.listed(keys) if look.dense and live.ordered else live.asked(keys)])

@@ -42,11 +42,11 @@ def price(keys: pl.Series) -> float:
     return sum(1.0 if length >= _DENSE else length / _DENSE for length in _folders(keys.sort()))
 
 
-def strides(keys: pl.Series, most: int) -> Iterator[tuple[int, int]]:
-    """Yield at most ``most`` runs of places that cover ``keys``, of like length."""
-    step = max(1, -(-len(keys) // most))
-    for start in range(0, len(keys), step):
-        yield start, min(start + step, len(keys))
+def strides(count: int, most: int) -> Iterator[tuple[int, int]]:
+    """Yield at most ``most`` runs (low, high) that cover ``count`` places, of like length."""
+    step = max(1, -(-count // most))
+    for start in range(0, count, step):
+        yield start, min(start + step, count)
 
 
 def _folders(keys: pl.Series) -> list[int]:

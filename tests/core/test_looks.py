@@ -34,7 +34,7 @@ def test_few_keys_of_a_folder_are_asked_for_and_many_are_listed():
 
 @given(st.integers(0, 200), st.integers(1, 40))
 def test_strides_cover_every_place_once(count, most):
-    runs = list(strides(pl.Series(range(count)), most))
+    runs = list(strides(count, most))
     assert len(runs) <= most
     assert [place for low, high in runs for place in range(low, high)] == list(range(count))
 
