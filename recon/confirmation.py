@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -11,20 +11,19 @@ from itertools import chain, islice
 from operator import itemgetter
 
 import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from recon.comparison import GAPS, Comparison
 from recon.core.block import Ordinals, bitmap, ordinals_of
 from recon.core.domain import Domain
-from recon.core.looks import Look, looks, price, strides
+from recon.core.looks import Interval, Look, looks, pieces, price, strides
 from recon.core.rank import ranked
 from recon.core.second_look import SecondLook, young
 from recon.core.selection import selected
 from recon.core.shards import observed, successor
 from recon.core.sketcher import Sketcher
 from recon.core.verdicts import unobserved
-from recon.live_look import Interval, LiveLook
+from recon.live_look import LiveLook
 from recon.model import KeyRange, Kind, Priority
 from recon.plan import Judgement, instant
 from recon.ports import Lister
@@ -36,6 +35,8 @@ _LANES = 32
 _BESIDE = 8
 #: Objects of a page of a listing.
 _PAGE = 1000
+#: Pages after which a run of a sweep is cut, and into how many.
+_STRIDE_PAGES, _BRANCHES = 3, 4
 #: Gaps that a sweep holds in memory at most.
 _SWEEP_GAPS = 500_000
 #: Keys that are looked at in one step at most: a second look bounds its memory, too.
@@ -95,42 +96,60 @@ def _sweep(live: LiveLook, found: Comparison, looked: dict[int, BitMap]) -> None
     wanted = {number: _wanted(domains[number], ordinals_of(bits)) for number, bits in gaps.items()}
     if sum(own.price for own in wanted.values()) <= pages:
         return
+    points = sorted({key for result in found.sketch.shards.values() for key in result.facts.boundaries})
     items = sorted(
         (
             (low, end, number, place)
             for number, own in wanted.items()
-            for place, (low, end) in enumerate(own.intervals)
+            for place, interval in enumerate(own.intervals)
+            for low, end in pieces(interval, points)
         ),
         key=itemgetter(0),
     )
+    for _, _, number, place in items:
+        wanted[number].left[place] += 1
 
-    def stride(run: tuple[int, int]) -> int:
-        low, high = run
-        return low + live.listed([(item[0], item[1]) for item in items[low:high]])
-
-    runs = list(strides(len(items), _LANES))
-    for (low, _), reached in zip(runs, live.lanes.map(stride, runs), strict=True):
+    for low, reached in _swept(live, [(low, end) for low, end, _, _ in items]):
         for _, _, number, place in items[low:reached]:
-            wanted[number].known[place] = True
+            wanted[number].left[place] -= 1
     for number, own in wanted.items():
         done = own.settled(domains[number])
         if done:
             looked[number] = looked.get(number, BitMap()) | done
 
 
+def _swept(live: LiveLook, intervals: Sequence[Interval]) -> Iterator[tuple[int, int]]:
+    """Yield the runs of ascending intervals that became known; a long one is cut for idle lanes."""
+
+    def stride(low: int, high: int) -> tuple[int, int, int]:
+        return low, low + live.listed(intervals[low:high], _STRIDE_PAGES), high
+
+    running = {live.lanes.submit(stride, *run) for run in strides(len(intervals), _LANES)}
+    while running:
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        for low, reached, high in (one.result() for one in done):
+            yield low, reached
+            if low < reached < high:
+                cut = strides(high - reached, _BRANCHES)
+                running |= {live.lanes.submit(stride, reached + a, reached + b) for a, b in cut}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wanted:
-    """Gaps of one domain as intervals of keys; ``places`` tells the interval of each ordinal."""
+    """Gaps of one domain as intervals of keys; ``places`` tells the interval of each ordinal.
+
+    ``left`` counts the pieces of each interval that are not known.
+    """
 
     ordinals: Ordinals
     intervals: list[Interval]
     places: Ordinals
-    known: NDArray[np.bool_]
+    left: Ordinals
     price: float
 
     def settled(self, domain: Domain) -> BitMap:
         """Return the ordinals of which everything was seen; of a counted domain, whole partitions."""
-        seen = self.known[self.places]
+        seen = self.left[self.places] == 0
         if domain.kind is Kind.EXACT:
             return bitmap(self.ordinals[seen])
         numbers = domain.partition(self.ordinals)
@@ -143,11 +162,11 @@ def _wanted(domain: Domain, ordinals: Ordinals) -> _Wanted:
         keys = domain.decode(ordinals)
         intervals: list[Interval] = [(raw, raw + b"\0") for raw in map(str.encode, keys.to_list())]
         return _Wanted(
-            ordinals, intervals, np.arange(len(keys)), np.zeros(len(keys), dtype=np.bool_), price(keys)
+            ordinals, intervals, np.arange(len(keys)), np.zeros(len(keys), dtype=np.int64), price(keys)
         )
     prefixes, places = np.unique(domain.prefixes(ordinals).to_numpy().astype(object), return_inverse=True)
     intervals = [(raw, successor(raw)) for raw in map(str.encode, prefixes.tolist())]
-    return _Wanted(ordinals, intervals, places, np.zeros(len(prefixes), dtype=np.bool_), float(len(prefixes)))
+    return _Wanted(ordinals, intervals, places, np.zeros(len(prefixes), dtype=np.int64), float(len(prefixes)))
 
 
 def _all_gaps(found: Comparison, looked: Mapping[int, BitMap]) -> dict[int, BitMap]:

@@ -7,18 +7,15 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, islice
 
 import polars as pl
 import pyarrow as pa
 
-from recon.core.looks import just_before, shared_folder
+from recon.core.looks import Interval, just_before, shared_folder
 from recon.errors import LakeError
 from recon.model import KeyRange
 from recon.ports import LISTING_SCHEMA, Lister, Page
-
-#: Keys from the first (inclusive) to the second (exclusive; None: to the end of all keys).
-Interval = tuple[bytes, bytes | None]
 
 
 class _Spent(Exception):  # noqa: N818 - no error: the requests that this look may cost are used up
@@ -54,9 +51,9 @@ class LiveLook:
         """Ask for the key that begins each interval; return how many are known, from the first on."""
         return self._known(self._ask_each(wanted))
 
-    def listed(self, wanted: Sequence[Interval]) -> int:
-        """List past ascending intervals; return how many are known, from the first on."""
-        return self._known(self._list_past(wanted))
+    def listed(self, wanted: Sequence[Interval], most: int | None = None) -> int:
+        """List past ascending intervals, ``most`` pages at most; return how many are known then."""
+        return self._known(islice(self._list_past(wanted), most))
 
     def below(self, prefix: str) -> bool:
         """List everything below a prefix; return whether all of it was seen."""

@@ -6,6 +6,7 @@ import polars as pl
 import pyarrow as pa
 
 from recon.core.arrow import arrow_flags
+from recon.core.marks import thinned
 from recon.core.shards import observed
 from recon.core.sketch import ShardFacts, ShardSketch
 from recon.core.sketcher import Sketcher
@@ -14,6 +15,9 @@ from recon.model import KeyRange, Shard
 from recon.plan import Judgement, PlannedReport
 from recon.ports import Page, ReportFiles
 from recon.scan import Clock, iso
+
+#: Objects of a page of a listing, and how many keys of a file are kept that lie so far apart.
+_PAGE, _SAMPLE_MAX = 1000, 8_192
 
 
 def scan_file(files: ReportFiles, judged: Judgement, shard: Shard, clock: Clock) -> ShardSketch:
@@ -25,10 +29,13 @@ def scan_file(files: ReportFiles, judged: Judgement, shard: Shard, clock: Clock)
     sketcher = Sketcher(judged.domains, judged.plan.now, judged.ignored, own)
     started_at, requests, failure = clock(), 0, None
     refused = False
+    sample: list[bytes] = []
     try:
         for page in files.pages(report.manifest, file, report.root):
             requests += page.requests
-            sketcher.add(_inside(page, report), ascending=False)
+            objects = _inside(page, report)
+            sketcher.add(objects, ascending=False)
+            sample += _sampled(objects)
     except (LakeError, ReportError) as error:
         requests += getattr(error, "requests", 0)
         failure, refused = str(error), isinstance(error, ReportError)
@@ -44,10 +51,17 @@ def scan_file(files: ReportFiles, judged: Judgement, shard: Shard, clock: Clock)
             unexpected=sketcher.unexpected,
             unexpected_by_prefix=sketcher.unexpected_by_prefix,
             unexpected_sample=sketcher.unexpected_sample,
+            boundaries=tuple(thinned(sorted(sample), _SAMPLE_MAX)),
             refused=refused,
         ),
         sketcher.domains(),
     )
+
+
+def _sampled(objects: pa.RecordBatch) -> list[bytes]:
+    """Return one key of every page's worth: rows are in no order, so they lie about a page apart."""
+    keys = objects.column("key")
+    return [keys[row].as_py() or b"" for row in range(_PAGE // 2, objects.num_rows, _PAGE)]
 
 
 def _inside(page: Page, report: PlannedReport) -> pa.RecordBatch:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 #: From so many wanted keys in one folder on, a listing that steps from one to the next is cheaper: a LIST
 #: costs as much as twelve HEADs (https://aws.amazon.com/s3/pricing/), and no more requests than keys.
 _DENSE = 12
+
+
+#: Keys from the first (inclusive) to the second (exclusive; None: to the end of all keys).
+Interval = tuple[bytes, bytes | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,3 +70,15 @@ def shared_folder(first: bytes, last: bytes) -> bytes:
     pairs = zip(first, last, strict=False)
     alike = next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(first), len(last)))
     return first[: first.rfind(b"/", 0, alike) + 1]
+
+
+def pieces(interval: Interval, points: Sequence[bytes]) -> Iterator[Interval]:
+    """Yield intervals that tile one, cut at every second of ``points`` (ascending) inside it.
+
+    ``points`` are keys about a page of a listing apart: a piece takes two pages or three.
+    """
+    low, end = interval
+    first = bisect_right(points, low)
+    last = len(points) if end is None else bisect_left(points, end)
+    cuts = [low, *points[first + 1 : last : 2]]
+    yield from zip(cuts, [*cuts[1:], end], strict=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.core.looks import just_before, looks, price, shared_folder, strides
+from recon.core.looks import just_before, looks, pieces, price, shared_folder, strides
 
 _keys = st.lists(st.text("ab/é\n", min_size=1, max_size=6), unique=True, max_size=40)
 
@@ -56,3 +58,18 @@ def test_a_listing_that_begins_just_before_a_key_reaches_it(key):
 )
 def test_the_shared_folder_holds_both_keys(first, last, folder):
     assert shared_folder(first, last) == folder
+
+
+@given(
+    st.binary(max_size=2),
+    st.none() | st.binary(min_size=1, max_size=2),
+    st.sets(st.binary(min_size=1, max_size=2)),
+)
+def test_pieces_tile_their_interval_whatever_the_points(low, end, points):
+    if end is not None and end <= low:
+        return
+    cut = list(pieces((low, end), sorted(points)))
+    assert cut[0][0] == low
+    assert cut[-1][1] == end
+    assert all(one[1] == other[0] for one, other in pairwise(cut))
+    assert all(one[1] is None or one[0] < one[1] for one in cut)
