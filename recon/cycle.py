@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from recon import plan as plans
 from recon import sketch_file
-from recon.aws_reports import Choice, ReportPlace, chosen, refuse_unread
+from recon.aws_reports import ReportPlace, refuse_unread
 from recon.catalog_copies import count_complete_cycle
 from recon.comparison import Comparison, compared, unconfirmed_words
 from recon.confirmation import confirmed
@@ -20,7 +20,7 @@ from recon.core.catalog import Catalog
 from recon.core.inventory import Inventory
 from recon.core.performance import exceeded
 from recon.findings import forget_earlier, keep_second_look, second_look, sight_of
-from recon.kept_look import asked_for, instead_of_listing, keep, kept_cycles
+from recon.kept_look import keep, kept_cycles
 from recon.memory import Hints, Memory
 from recon.model import PublishCounts, Shard
 from recon.pace import Pace
@@ -31,6 +31,7 @@ from recon.report import report_document
 from recon.report_scan import scan_file
 from recon.scan import Clock, scan
 from recon.sharding import Sharding, by_files, read_for, scope, sharding
+from recon.source import source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +58,15 @@ def plan(
 ) -> Judgement:
     """Freeze what is expected at this instant and cut the key space, or a report of it, into shards."""
     started_at = ports.clock()
-    reuse = asked_for(ports.state, options, started_at)
-    choice = Choice()
-    if reports is not None and reuse.kept is None:
-        choice = chosen(ports.reports(), ports.state, reports, started_at)
-    hints = Hints.load(ports.state, options.lake)
-    if reuse.kept is None and choice.report is None:
-        instead = instead_of_listing(ports.state, options, hints, started_at)
-        reuse = replace(instead, notices=(*reuse.notices, *instead.notices))
-    if reuse.kept or choice.report or (reports is not None and not reports.sample_instead):
-        options = replace(options, sample_rate=None)
+    source = source_of(ports.state, options, reports, ports.reports, started_at)
+    options, choice = source.options, source.choice
     draft = Plan(cycle_id, started_at, inventory, options, (), tuple(catalogs), notices=inventory.notices)
     judged = plans.advised(plans.judgement(draft, catalogs))
     if not options.dry_run:
         ports.queue.claim_lake()
+    hints = Hints.load(ports.state, options.lake)
     report = None if choice.report is None else read_for(choice.report, scope(judged))
-    if reuse.kept is not None:
+    if source.kept is not None:
         cut = Sharding((), ordered=hints.ordered)
     else:
         cut = sharding(ports.lister, judged, hints) if report is None else by_files(report, hints)
@@ -84,8 +78,8 @@ def plan(
         requests=cut.requests + choice.lists,
         gets=choice.gets,
         report=report,
-        kept=reuse.kept,
-        notices=(*draft.notices, *judged.notices, *reuse.notices, *choice.notices, *cut.notices),
+        kept=source.kept,
+        notices=(*draft.notices, *judged.notices, *source.notices, *cut.notices),
     )
     plans.save(ports.state, frozen, catalogs)
     return replace(judged, plan=frozen)
