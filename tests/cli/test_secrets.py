@@ -34,9 +34,20 @@ WITH_SECRETS = {
 }
 
 
-@pytest.mark.parametrize("words", [("validate",), ("run", "--inline"), ("doctor", "--debug")], ids=" ".join)
-@pytest.mark.parametrize("text", WITH_SECRETS.values(), ids=WITH_SECRETS)
-def test_no_command_shows_the_secret_of_an_address(tmp_path, text, words):
+#: What takes a second or more is asked of the addresses that it gets as far as using.
+USED = ("a lake", "a broker", "the queues")
+SHOWN = [
+    *((name, ("validate",)) for name in WITH_SECRETS),
+    *((name, ("run", "--inline")) for name in WITH_SECRETS if name != "an endpoint"),
+    *((name, ("doctor", "--debug")) for name in (*USED, "an endpoint")),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), SHOWN, ids=lambda part: part if isinstance(part, str) else part[0]
+)
+def test_no_command_shows_the_secret_of_an_address(tmp_path, name, words):
+    text = WITH_SECRETS[name]
     (tmp_path / "data").mkdir()
     (tmp_path / "inventory.yaml").write_text(INVENTORY)
     loop = "reconciliation_loop: {max_retries: 0}\n"
@@ -50,7 +61,8 @@ def test_no_command_shows_the_secret_of_an_address(tmp_path, text, words):
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     shown = recon(tmp_path, environment, *words)
-    recon(tmp_path, environment, "down")
+    if (tmp_path / ".recon" / "broker").exists():
+        recon(tmp_path, environment, "down")
     assert shown
     assert "c4nary" not in shown
 
