@@ -149,7 +149,7 @@ def _warnings(
         )
     )
     absent = len(judged.scanned) - len(sketch.shards)
-    if absent:
+    if absent > 0:
         lines.append(f"{absent} shards never reported; their keys are unknown")
     if estimate is not None:
         lines.append(estimate.warning())
@@ -171,7 +171,7 @@ def unconfirmed_words(found: Comparison) -> tuple[str, ...]:
     plan = found.judged.plan
     number = sum(map(len, found.unconfirmed.values()))
     told = [f"looking again, live: {reason}" for reason in found.second.failures]
-    if number:
+    if number and plan.looks_again:
         kept = "held back" if plan.options.hold_unconfirmed else "queued all the same (s3.hold_unconfirmed)"
         told.append(
             f"{number:,} gaps are as of {plan.as_of:%Y-%m-%d %H:%M} UTC and were not confirmed live: "
