@@ -19,9 +19,9 @@ from recon.core.domain import Domain
 from recon.core.looks import Interval, Look, looks, pieces, price, strides
 from recon.core.rank import ranked
 from recon.core.second_look import SecondLook, young
+from recon.core.segment import Mask
 from recon.core.selection import selected
 from recon.core.shards import observed, successor
-from recon.core.sketcher import Sketcher
 from recon.core.verdicts import unobserved
 from recon.live_look import LiveLook
 from recon.model import KeyRange, Kind, Priority
@@ -60,7 +60,7 @@ def confirmed(lister: Lister, found: Comparison) -> SecondLook:
         _sweep(live, found, looked)
         for level in _by_urgency(found, looked):
             _look_at(live, judged, looked, level)
-    sketcher = Sketcher(judged.domains, judged.plan.now, judged.ignored)
+    sketcher = judged.sketcher()
     objects = live.found()
     if objects is not None:
         sketcher.add(objects, ascending=False)
@@ -152,8 +152,7 @@ class _Wanted:
         seen = self.left[self.places] == 0
         if domain.kind is Kind.EXACT:
             return bitmap(self.ordinals[seen])
-        numbers = domain.partition(self.ordinals)
-        return bitmap(self.ordinals[~np.isin(numbers, numbers[~seen])])
+        return _in_whole_partitions(domain, self.ordinals, seen)
 
 
 def _wanted(domain: Domain, ordinals: Ordinals) -> _Wanted:
@@ -248,6 +247,11 @@ def _look(live: LiveLook, domain: Domain, ordinals: Ordinals) -> BitMap:
     own = prefixes.unique().to_list()
     whole = dict(zip(own, live.lanes.map(live.below, own), strict=True))
     seen = np.array([whole[prefix] for prefix in prefixes], dtype=np.bool_)
+    return _in_whole_partitions(domain, ordinals, seen)
+
+
+def _in_whole_partitions(domain: Domain, ordinals: Ordinals, seen: Mask) -> BitMap:
+    """Return the ordinals of those partitions all of whose ordinals were ``seen``."""
     numbers = domain.partition(ordinals)
     return bitmap(ordinals[~np.isin(numbers, numbers[~seen])])
 

@@ -29,6 +29,7 @@ from recon.core.limits import QueueLimits
 from recon.core.performance import PerformanceLimits
 from recon.core.rank import Policy, stale_pins
 from recon.core.season_years import DEFAULT_STARTS
+from recon.core.sketcher import Sketcher
 from recon.core.waivers import idle_waivers
 from recon.errors import StateError
 from recon.model import KeyRange, Notice, Shard
@@ -205,6 +206,11 @@ class Judgement:
     def ignored(self) -> str | None:
         """Return the regex of keys that are no lake data."""
         return ignored(self.plan.inventory.ignore_patterns)
+
+    def sketcher(self) -> Sketcher:
+        """Return what sketches objects of the lake: recon's own files and ignored ones are no lake data."""
+        own = tuple(prefix.encode() for prefix in self.plan.options.own)
+        return Sketcher(self.domains, self.plan.now, self.ignored, own)
 
     @property
     def told(self) -> tuple[Notice, ...]:

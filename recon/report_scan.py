@@ -9,7 +9,6 @@ from recon.core.arrow import arrow_flags
 from recon.core.marks import thinned
 from recon.core.shards import observed
 from recon.core.sketch import ShardFacts, ShardSketch
-from recon.core.sketcher import Sketcher
 from recon.errors import LakeError, ReportError
 from recon.model import KeyRange, Shard
 from recon.plan import Judgement, PlannedReport
@@ -22,11 +21,10 @@ _PAGE, _SAMPLE_MAX = 1000, 8_192
 
 def scan_file(files: ReportFiles, judged: Judgement, shard: Shard, clock: Clock) -> ShardSketch:
     """Return the sketch of one data file. A refusal is data (``facts.failure``), never an absence."""
-    report, options = judged.plan.report, judged.plan.options
+    report = judged.plan.report
     assert report is not None  # noqa: S101 - only a report's plan has shards of files
     file = next(file for file in report.manifest.files if file.key == shard.file)
-    own = tuple(prefix.encode() for prefix in options.own)
-    sketcher = Sketcher(judged.domains, judged.plan.now, judged.ignored, own)
+    sketcher = judged.sketcher()
     started_at, requests, failure = clock(), 0, None
     refused = False
     sample: list[bytes] = []

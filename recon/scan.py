@@ -101,9 +101,7 @@ def scan(lister: Lister, judged: Judgement, shard: Shard, clock: Clock, pace: Pa
     """Return the sketch of one shard. A failed look is data (``facts.failure``), never an absence."""
     options = judged.plan.options
     started_at = clock()
-    sketcher = Sketcher(
-        judged.domains, judged.plan.now, judged.ignored, tuple(prefix.encode() for prefix in options.own)
-    )
+    sketcher = judged.sketcher()
     gathering = _Gathering(sketcher)
     lanes = Lanes(max(options.connections, _CONNECTIONS // max(1, len(judged.scanned))), pace)
     failures = _Failures()

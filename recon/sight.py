@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pyroaring import BitMap
 
@@ -19,7 +20,7 @@ from recon.plan import Judgement, instant
 _EVERYTHING = KeyRange(b"")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Sight:
     """An observation and what was looked at again, live, after it.
 
@@ -47,7 +48,7 @@ class Sight:
         They were not looked at, or came due after the look, and were not looked at again.
         """
         plan, domain = self.judged.plan, self.judged.domains[number]
-        unseen = unobserved(domain, self._ranges(), ordinals)
+        unseen = unobserved(domain, self._ranges, ordinals)
         if plan.kept is not None:
             unseen |= (self.carried[number].unseen & ordinals) - domain.not_due(plan.now)
         if plan.as_of < plan.started_at:
@@ -56,9 +57,9 @@ class Sight:
 
     def whole(self, domain: Domain) -> bool:
         """Tell whether everything that a domain's patterns could claim was looked at."""
-        ranges = self._ranges()
-        return all(ranges.whole(block.literal_prefix) for block in domain.blocks)
+        return all(self._ranges.whole(block.literal_prefix) for block in domain.blocks)
 
+    @cached_property
     def _ranges(self) -> Observed:
         """Return the part of the lake that was seen whole: of a report, all it is read for, or nothing."""
         plan, scanned = self.judged.plan, self.judged.scanned
