@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from declared import dataset, inventory
-from s3_server import S3Server
+from s3_server import S3Server, use_credentials
 
 from recon import cycle
 from recon.adapters.aws_report import AwsReportFiles
@@ -80,3 +82,16 @@ class Place:
         keys = [key for body in bodies for key in body["keys"]]
         assert len(keys) == len(set(keys)), "a key is in two outstanding tasks"
         return set(keys)
+
+
+@contextmanager
+def lake_place(valkey, monkeypatch, *, keys=None, reports: Path | None = None) -> Iterator[Place]:
+    """Yield a place over emptied queues; its lake holds ``keys`` (else what is declared, less ``GONE``)."""
+    use_credentials(monkeypatch)
+    valkey.client.flushall()
+    broker = RedisBroker.connect(valkey.url)
+    held = [key.encode() for key in OBJECTS if key not in GONE] if keys is None else keys
+    with S3Server(held) as server:
+        server.max_keys = 20
+        yield Place(server, broker, reports)
+    broker.close()

@@ -17,14 +17,13 @@ from cycle_place import (
     OBJECTS,
     ODDS,
     VISIBILITY_S,
-    Place,
+    lake_place,
 )
 from redis_servers import ON_DISK, binary_of, running
-from s3_server import Objects, S3Server, use_credentials
+from s3_server import Objects
 
 from recon import cycle
 from recon.adapters.output_files import OutputFiles
-from recon.adapters.redis_client import RedisBroker
 from recon.adapters.s3 import S3Lister
 from recon.adapters.s3.retry import Patience
 from recon.adapters.state_queue import StateTaskQueue
@@ -39,13 +38,8 @@ def valkey():
 
 @pytest.fixture
 def place(valkey, monkeypatch):
-    use_credentials(monkeypatch)
-    valkey.client.flushall()
-    broker = RedisBroker.connect(valkey.url)
-    with S3Server([key.encode() for key in OBJECTS if key not in GONE]) as server:
-        server.max_keys = 20
-        yield Place(server, broker)
-    broker.close()
+    with lake_place(valkey, monkeypatch) as made:
+        yield made
 
 
 def test_exactly_the_absent_keys_are_queued_and_a_second_cycle_queues_nothing(place):

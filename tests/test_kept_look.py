@@ -7,12 +7,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from cycle_place import GONE, LAKE, OBJECTS, Place
+from cycle_place import GONE, LAKE, OBJECTS, Place, lake_place
 from declared import dataset, inventory
 from redis_servers import ON_DISK, binary_of, running
-from s3_server import S3Server, use_credentials
 
-from recon.adapters.redis_client import RedisBroker
 from recon.errors import TooManyRequestsError
 from recon.findings import last_findings
 
@@ -32,13 +30,8 @@ def valkey():
 
 @pytest.fixture
 def place(valkey, monkeypatch):
-    use_credentials(monkeypatch)
-    valkey.client.flushall()
-    broker = RedisBroker.connect(valkey.url)
-    with S3Server([key.encode() for key in OBJECTS if key not in GONE]) as server:
-        server.max_keys = 20
-        yield Place(server, broker)
-    broker.close()
+    with lake_place(valkey, monkeypatch) as made:
+        yield made
 
 
 def later(place: Place, **by: float) -> datetime:

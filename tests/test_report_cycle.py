@@ -7,12 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 from aws_reports import KINDS, VERSIONS, Report, Style, into, rows, write_report
-from cycle_place import GONE, MANY, OBJECTS, ODDS, Place
+from cycle_place import GONE, MANY, ODDS, Place, lake_place
 from declared import dataset, inventory
 from redis_servers import ON_DISK, binary_of, running
-from s3_server import S3Server, use_credentials
 
-from recon.adapters.redis_client import RedisBroker
 from recon.aws_reports import ReportPlace
 from recon.errors import ReportError
 from recon.memory import Hints
@@ -33,16 +31,10 @@ def valkey():
 
 @pytest.fixture
 def place(valkey, monkeypatch, tmp_path):
-    use_credentials(monkeypatch)
-    valkey.client.flushall()
-    broker = RedisBroker.connect(valkey.url)
-    with S3Server([key.encode() for key in OBJECTS if key not in GONE]) as server:
-        server.max_keys = 20
-        made = Place(server, broker, tmp_path)
+    with lake_place(valkey, monkeypatch, reports=tmp_path) as made:
         made.folder = tmp_path
         made.reports = ReportPlace("lake", "inventory", None, timedelta(hours=48))
         yield made
-    broker.close()
 
 
 def reported(
