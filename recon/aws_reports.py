@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +24,7 @@ from recon.core.sketch import Sketch
 from recon.errors import LakeError, ReportError
 from recon.model import Notice
 from recon.plan import Judgement
-from recon.ports import ReportFiles, StateStore
+from recon.ports import ReportFiles, ReportFilter, StateStore
 
 _REFUSED = "aws_reports/refused.json"
 _FOLDER = re.compile(r"/\d{4}-\d{2}-\d{2}T\d{2}-\d{2}Z/$")
@@ -37,7 +38,8 @@ _TRIED_MAX = 8
 class ReportPlace:
     """Where reports of a bucket are delivered: below ``prefix``, by one configuration if its id is told.
 
-    ``root`` is the lake's folder in the bucket; ``oldest`` the age up to which a report is believed.
+    ``root`` is the lake's folder in the bucket, ``cover`` the prefixes below it that a report must tell of;
+    ``oldest`` the age up to which a report is believed.
     ``sample_instead`` tells that a listing that stands in for a report may be a sample.
     """
 
@@ -47,6 +49,7 @@ class ReportPlace:
     oldest: timedelta
     root: bytes = b""
     sample_instead: bool = True
+    cover: tuple[bytes, ...] = (b"",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +62,31 @@ class AwsReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a report was not chosen, or no report at all: then there is no dated ``folder``."""
+
+    reason: str
+    folder: str | None = None
+
+    def __str__(self) -> str:
+        return self.reason if self.folder is None else f"{self.folder}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """The report to use, or None; why newer ones were not; and the LISTs and GETs it took to know."""
 
     report: AwsReport | None = None
-    reasons: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     lists: int = 0
     gets: int = 0
 
     @property
     def notices(self) -> tuple[Notice, ...]:
         """Return what a person should know of it."""
-        if not self.reasons:
+        if not self.refusals:
             return ()
-        why = "; ".join(self.reasons)
+        why = "; ".join(map(str, self.refusals))
         if self.report is None:
             return (Notice(f"no AWS S3 Inventory report can be used, so the lake is listed live: {why}"),)
         age = f"{self.report.manifest.as_of:%Y-%m-%d %H:%M} UTC"
@@ -82,24 +96,27 @@ class Choice:
 class _Search:
     """One search through a destination bucket; counts its requests."""
 
-    def __init__(self, destination: ReportFiles, place: ReportPlace) -> None:
+    def __init__(self, destination: ReportFiles, place: ReportPlace, pool: Executor) -> None:
         self._destination = destination
+        self._pool = pool
         self.place = place
         self.lists = self.gets = 0
 
     def folders(self) -> list[str]:
         """Return the dated folders of the configuration, newest first; raise ``ReportError`` for none."""
         configs: dict[str, list[str]] = {}
-        for base in self._bases():
-            for folder in self._level(base):
-                configs.setdefault(_name(folder), []).append(folder)
+        for folder in self._level(self._bases()):
+            configs.setdefault(_name(folder), []).append(folder)
         if not configs:
             raise ReportError(f"there is none below {self._bases()[0]} yet; the first takes up to 48 hours")
-        dated = [folder for own in self._chosen(configs) for folder in self._level(own)]
+        config_id = self._chosen(configs)
+        asked = self._pool.submit(self._destination.filter_of, config_id)
+        dated = self._level(configs[config_id])
+        self._check_filter(config_id, asked.result())
         return sorted(filter(_FOLDER.search, dated), key=_name, reverse=True)
 
-    def _chosen(self, configs: Mapping[str, list[str]]) -> list[str]:
-        """Return the folders of the configuration to read; raise ``ReportError`` where it is not clear."""
+    def _chosen(self, configs: Mapping[str, list[str]]) -> str:
+        """Return the configuration to read; raise ``ReportError`` where it is not clear."""
         wanted = self.place.config_id
         if wanted is None and len(configs) > 1:
             raise ReportError(
@@ -110,19 +127,40 @@ class _Search:
             raise ReportError(
                 f"none is of s3.inventory_config_id {wanted!r}; there are {', '.join(sorted(configs))}"
             )
-        return next(iter(configs.values())) if wanted is None else configs[wanted]
+        return next(iter(configs)) if wanted is None else wanted
+
+    def _check_filter(self, config_id: str, told: ReportFilter) -> None:
+        """Raise ``ReportError`` where a report leaves out keys of the lake: they would look missing."""
+        self.gets += told.requests
+        place = self.place
+        for cover in place.cover:
+            looked_at = (place.root + cover).decode("utf-8", "replace")
+            if not looked_at.startswith(told.prefix):
+                raise ReportError(
+                    f"the configuration {config_id} reports only keys below {told.prefix}, which leaves out "
+                    f"keys of {looked_at or 'the whole bucket'}: widen it (recon s3-inventory enable)"
+                )
 
     def manifest(self, folder: str) -> Manifest:
         """Return the manifest of a dated folder; raise ``ReportError`` where it does not hold."""
+        names = (f"{folder}manifest.checksum", f"{folder}manifest.json")
+        asked = [self._pool.submit(self._destination.read, name.encode()) for name in names]
         try:
-            checksum = self._read(f"{folder}manifest.checksum")
-            content = self._read(f"{folder}manifest.json")
+            checksum, content = (self._counted(answer) for answer in asked)
         except LakeError as error:
-            self.gets += error.requests
             raise ReportError(f"its manifest cannot be read, or is not written yet: {error}") from error
         if len(content) > MANIFEST_MAX_BYTES:
             raise ReportError(f"manifest.json exceeds {MANIFEST_MAX_BYTES >> 20} MiB")
         return read_manifest(content, checksum, hashlib.md5(content, usedforsecurity=False).hexdigest())
+
+    def _counted(self, answer: Future[bytes]) -> bytes:
+        try:
+            content = answer.result()
+        except LakeError as error:
+            self.gets += error.requests
+            raise
+        self.gets += self.lists > 0  # a folder on disk takes no requests
+        return content
 
     def _bases(self) -> list[str]:
         # A destination prefix that ends in a slash gets another one from AWS.
@@ -130,19 +168,19 @@ class _Search:
         tops = dict.fromkeys(f"{prefix}/" if prefix else "" for prefix in (told.rstrip("/"), told))
         return [f"{top}{self.place.bucket}/" for top in tops]
 
-    def _level(self, folder: str) -> list[str]:
-        try:
-            found = self._destination.folders(folder.encode())
-        except LakeError as error:
-            self.lists += error.requests
-            raise ReportError(f"reports cannot be looked for: {error}") from error
-        self.lists += found.requests
-        return [prefix.decode("utf-8", "replace") for prefix in found.prefixes]
-
-    def _read(self, key: str) -> bytes:
-        content = self._destination.read(key.encode())
-        self.gets += self.lists > 0  # a folder on disk takes no requests
-        return content
+    def _level(self, folders: Sequence[str]) -> list[str]:
+        """Return the folders that lie in some folders."""
+        asked = [self._pool.submit(self._destination.folders, folder.encode()) for folder in folders]
+        names: list[str] = []
+        for answer in asked:
+            try:
+                found = answer.result()
+            except LakeError as error:
+                self.lists += error.requests
+                raise ReportError(f"reports cannot be looked for: {error}") from error
+            self.lists += found.requests
+            names += [prefix.decode("utf-8", "replace") for prefix in found.prefixes]
+        return names
 
 
 def chosen(files: ReportFiles, state: StateStore, place: ReportPlace, now: datetime) -> Choice:
@@ -152,28 +190,29 @@ def chosen(files: ReportFiles, state: StateStore, place: ReportPlace, now: datet
 
 def choice(destination: ReportFiles, place: ReportPlace, refused: Mapping[str, str], now: datetime) -> Choice:
     """Return the newest report that holds; ``refused`` maps manifests found broken before to the reason."""
-    search = _Search(destination, place)
-    report, reasons = _newest(search, refused, now)
-    return Choice(report, tuple(reasons), search.lists, search.gets)
+    with ThreadPoolExecutor(max_workers=3, thread_name_prefix="reports") as pool:
+        search = _Search(destination, place, pool)
+        report, refusals = _newest(search, refused, now)
+    return Choice(report, tuple(refusals), search.lists, search.gets)
 
 
 def _newest(
     search: _Search, refused: Mapping[str, str], now: datetime
-) -> tuple[AwsReport | None, Sequence[str]]:
+) -> tuple[AwsReport | None, Sequence[Refusal]]:
     """Return the newest report that holds, or None, and why newer ones do not."""
-    reasons: list[str] = []
+    refusals: list[Refusal] = []
     try:
         folders = search.folders()
     except ReportError as reason:
-        return None, [str(reason)]
+        return None, [Refusal(str(reason))]
     for folder in folders[:_TRIED_MAX]:
         try:
             report = _checked(search, folder, refused, now)
         except ReportError as reason:
-            reasons.append(f"{folder}: {reason}")
+            refusals.append(Refusal(str(reason), folder))
         else:
-            return report, reasons
-    return None, reasons or ["there is none yet"]
+            return report, refusals
+    return None, refusals or [Refusal("there is none yet")]
 
 
 def _checked(search: _Search, folder: str, refused: Mapping[str, str], now: datetime) -> AwsReport:
@@ -181,7 +220,10 @@ def _checked(search: _Search, folder: str, refused: Mapping[str, str], now: date
     key, place = f"{folder}manifest.json", search.place
     if key in refused:
         raise ReportError(refused[key])
-    if now - _dated(folder) > place.oldest + timedelta(days=1):
+    day = dated(folder)
+    if day is None:
+        raise ReportError(f"{_name(folder)} is no date")
+    if now - day > place.oldest + timedelta(days=1):
         raise ReportError("it is older than s3.max_report_age")
     manifest = search.manifest(folder)
     check_origin(manifest, place.bucket, now, place.oldest)
@@ -267,10 +309,9 @@ def _name(folder: str) -> str:
     return folder.rstrip("/").rpartition("/")[2]
 
 
-def _dated(folder: str) -> datetime:
-    """Return the date of a dated folder."""
-    date = _name(folder)
+def dated(folder: str) -> datetime | None:
+    """Return when the scan of a dated folder's report began, by its name; None where that is no date."""
     try:
-        return datetime.strptime(date, "%Y-%m-%dT%H-%MZ").replace(tzinfo=UTC)
+        return datetime.strptime(_name(folder), "%Y-%m-%dT%H-%MZ").replace(tzinfo=UTC)
     except ValueError:
-        raise ReportError(f"{date} is no date") from None
+        return None

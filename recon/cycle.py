@@ -58,14 +58,17 @@ def plan(
 ) -> Judgement:
     """Freeze what is expected at this instant and cut the key space, or a report of it, into shards."""
     started_at = ports.clock()
-    source = source_of(ports.state, options, reports, ports.reports, started_at)
-    options, choice = source.options, source.choice
     draft = Plan(cycle_id, started_at, inventory, options, (), tuple(catalogs), notices=inventory.notices)
     judged = plans.advised(plans.judgement(draft, catalogs))
+    cover = scope(judged)
+    wanted = None if reports is None else replace(reports, cover=cover)
+    source = source_of(ports.state, options, wanted, ports.reports, started_at)
+    draft = replace(draft, options=source.options)
+    judged, choice = replace(judged, plan=draft), source.choice
     if not options.dry_run:
         ports.queue.claim_lake()
     hints = Hints.load(ports.state, options.lake)
-    report = None if choice.report is None else read_for(choice.report, scope(judged))
+    report = None if choice.report is None else read_for(choice.report, cover)
     if source.kept is not None:
         cut = Sharding((), ordered=hints.ordered)
     else:

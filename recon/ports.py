@@ -96,6 +96,14 @@ class Lister(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ReportFilter:
+    """What the keys in a configuration's reports begin with ("" for all, or unknown), and the GETs taken."""
+
+    prefix: str = ""
+    requests: int = 0
+
+
 class ReportFiles(Protocol):
     """Reads AWS S3 Inventory reports where they are delivered; safe to call from many threads."""
 
@@ -105,6 +113,10 @@ class ReportFiles(Protocol):
 
     def read(self, key: bytes) -> bytes:
         """Return one file's content (a manifest, a checksum)."""
+        ...
+
+    def filter_of(self, config_id: str) -> ReportFilter:
+        """Return which keys a configuration reports, as far as that may be seen."""
         ...
 
     def pages(self, manifest: Manifest, file: DataFile, root: bytes) -> Iterator[Page]:

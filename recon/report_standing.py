@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from recon.aws_reports import AwsReport, ReportPlace, choice
+from recon.aws_reports import AwsReport, ReportPlace, choice, dated
 from recon.core.inventory_setup import (
     Document,
     kms_key,
@@ -22,7 +21,6 @@ from recon.errors import LakeError, LakeUnreachableError, ReportError
 from recon.ports import InventoryAdmin, ReportFiles
 from recon.report_delivery import Wish
 
-_REASON = re.compile(r"(?P<folder>.*/(?P<date>\d{4}-\d{2}-\d{2}T\d{2}-\d{2}Z)/): (?P<reason>.*)", re.DOTALL)
 _ENABLE = "put it: recon s3-inventory enable"
 _KMS = "where reports are encrypted with a KMS key, recon's role needs kms:Decrypt on it too"
 _WAIT = "have AWS deliver them, if nobody did (recon s3-inventory enable), and wait"
@@ -78,17 +76,18 @@ def reports_standing(
 ) -> Standing:
     """Return the newest report and whether it can be used, from its manifest alone."""
     found = choice(destination, place, refused, now)
-    if not found.reasons:
+    if not found.refusals:
         if found.report is None:
             raise TypeError("neither a report nor a reason")
         return Standing(_sound(found.report), found.report.key)
     used = None if found.report is None else found.report.key
-    parts = _REASON.fullmatch(found.reasons[0])
-    if parts is None:
-        wrong = Problem(f"no report can be used: {found.reasons[0]}", _step(found.reasons[0]))
-        return Standing(used=used, problems=(wrong,))
-    as_of = datetime.strptime(parts["date"], "%Y-%m-%dT%H-%MZ").replace(tzinfo=UTC)
-    newest = Newest(f"{parts['folder']}manifest.json", as_of, parts["reason"])
+    refusal = found.refusals[0]
+    as_of = None if refusal.folder is None else dated(refusal.folder)
+    if as_of is None:
+        return Standing(
+            used=used, problems=(Problem(f"no report can be used: {refusal}", _step(refusal.reason)),)
+        )
+    newest = Newest(f"{refusal.folder}manifest.json", as_of, refusal.reason)
     return Standing(newest, used, problems=(_unusable(newest, used),))
 
 

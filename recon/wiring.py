@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recon import cycle
 from recon.access import broker, make_sample, now, queues_address, sample_is_wanted, state
@@ -41,6 +41,9 @@ from recon.ports import InventoryAdmin, Ledger, Lister, ProgressBoard, ReportFil
 from recon.report_delivery import Wish
 from recon.settings import Settings, below
 
+if TYPE_CHECKING:
+    from recon.adapters.s3 import S3Lister
+
 #: A shard that has not reported after this long is sent out again.
 SHARD_DEADLINE_S = 300.0
 #: Celery shards of one cycle at most: each costs 2-3.5 ms of CPU, whatever it lists.
@@ -63,7 +66,7 @@ def engine(chosen: Settings) -> Engine:
     redis = servers(chosen)
     prefix = chosen.queues.prefix
     queue = StateTaskQueue(state(chosen), lake=chosen.lake) if _by_file(chosen) else task_queue(chosen, redis)
-    files = cache(partial(report_files, chosen))
+    files = cache(partial(report_files, chosen, filtered=True))
     ports = Ports(lister(chosen), state(chosen), OutputFiles(Path.cwd()), queue, now, files)
     board = RedisProgressBoard(redis["broker"], prefix=prefix)
     return Engine(chosen, ports, RedisLedger(redis["broker"], prefix=prefix), board, redis)
@@ -104,14 +107,18 @@ def lister(chosen: Settings) -> Lister:
     return _s3_lister(chosen, *_bucket_and_folder(chosen.lake))
 
 
-def report_files(chosen: Settings) -> ReportFiles:
-    """Return what reads AWS's reports where they are delivered."""
+def report_files(chosen: Settings, *, filtered: bool = False) -> ReportFiles:
+    """Return what reads AWS's reports where they are delivered, and asks for their filter if ``filtered``."""
     from recon.adapters.aws_report import AwsReportFiles  # noqa: PLC0415 - its readers take 0.1 s, and few need it
 
     destination = _destination(chosen)
     if destination.startswith("file://"):
         return AwsReportFiles(LocalLister(destination.removeprefix("file://")))
-    return AwsReportFiles(_s3_lister(chosen, destination.removeprefix("s3://"), ""))
+    lister = _s3_lister(chosen, destination.removeprefix("s3://"), "")
+    if not filtered or chosen.lake_folder is not None:
+        return AwsReportFiles(lister)
+    source, _ = _bucket_and_folder(chosen.lake)
+    return AwsReportFiles(lister, _s3_lister(chosen, source, "").report_filter)
 
 
 def report_place(chosen: Settings) -> ReportPlace:
@@ -174,7 +181,7 @@ def _bucket_and_folder(lake: str) -> tuple[str, str]:
     return bucket, folder.strip("/")
 
 
-def _s3_lister(chosen: Settings, bucket: str, prefix: str) -> Lister:
+def _s3_lister(chosen: Settings, bucket: str, prefix: str) -> S3Lister:
     from recon.adapters.s3 import S3Lister  # noqa: PLC0415 - botocore takes 0.1 s, and a lake may be a folder
 
     return S3Lister(

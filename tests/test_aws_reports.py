@@ -13,7 +13,7 @@ from recon.adapters.aws_report import AwsReportFiles
 from recon.adapters.local_lister import LocalLister
 from recon.adapters.s3 import S3Lister
 from recon.adapters.state_store import MemoryStateStore
-from recon.aws_reports import Choice, ReportPlace, choice, refuse, refused
+from recon.aws_reports import Choice, Refusal, ReportPlace, choice, refuse, refused
 
 NOW = datetime(2025, 11, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -39,24 +39,28 @@ def chosen(tmp_path):
     return choose
 
 
+def said(found: Choice) -> tuple[str, ...]:
+    return tuple(map(str, found.refusals))
+
+
 def test_the_newest_report_is_chosen(put, chosen):
     report(put, 35)
     newest = report(put, 11)
     found = chosen()
     assert found.report.key == newest.manifest
     assert found.report.manifest.as_of == NOW - 11 * HOUR
-    assert found.reasons == ()
+    assert found.refusals == ()
 
 
 def test_where_there_is_none_it_is_said_how_long_the_first_takes(chosen, put):
     found = chosen()
     assert found.report is None
-    assert found.reasons == ("there is none below inventory/lake/ yet; the first takes up to 48 hours",)
+    assert said(found) == ("there is none below inventory/lake/ yet; the first takes up to 48 hours",)
 
 
 def test_a_configuration_that_has_not_reported_yet_has_none(put, chosen):
     put("inventory/lake/daily/hive/dt=2025-11-01-01-00/symlink.txt", b"")
-    assert chosen() == Choice(None, ("there is none yet",), 0)
+    assert chosen() == Choice(None, (Refusal("there is none yet"),), 0)
 
 
 @pytest.mark.parametrize("prefix", ["", "a", "a/b c+", "inventory/"])
@@ -73,7 +77,7 @@ def test_what_lies_beside_the_dated_folders_is_no_report(put, chosen):
         put(f"inventory/lake/daily/{name}/manifest.json", b"{}")
     found = chosen()
     assert found.report.key == written.manifest
-    assert found.reasons == ()
+    assert found.refusals == ()
 
 
 def test_a_dated_folder_that_is_no_date_is_skipped_and_said(put, chosen):
@@ -81,7 +85,7 @@ def test_a_dated_folder_that_is_no_date_is_skipped_and_said(put, chosen):
     put("inventory/lake/daily/2025-13-45T01-00Z/manifest.json", b"{}")
     found = chosen()
     assert found.report.key == written.manifest
-    assert found.reasons == ("inventory/lake/daily/2025-13-45T01-00Z/: 2025-13-45T01-00Z is no date",)
+    assert said(found) == ("inventory/lake/daily/2025-13-45T01-00Z/: 2025-13-45T01-00Z is no date",)
 
 
 # Configurations and buckets.
@@ -99,7 +103,7 @@ def test_several_configurations_must_be_told_apart(put, chosen):
     report(put, 11, config="daily")
     found = chosen()
     assert found.report is None
-    assert found.reasons == (
+    assert said(found) == (
         "several configurations report there (daily, weekly); set s3.inventory_config_id to one of them",
     )
 
@@ -107,7 +111,7 @@ def test_several_configurations_must_be_told_apart(put, chosen):
 def test_a_configuration_that_is_not_there_is_named_with_those_that_are(put, chosen):
     report(put, 1, config="daily")
     found = chosen(ReportPlace("lake", "inventory", "dayly", 48 * HOUR))
-    assert found.reasons == ("none is of s3.inventory_config_id 'dayly'; there are daily",)
+    assert said(found) == ("none is of s3.inventory_config_id 'dayly'; there are daily",)
 
 
 def test_other_buckets_under_the_prefix_are_not_looked_at(put, chosen):
@@ -121,7 +125,7 @@ def test_a_manifest_of_another_bucket_is_refused(put, chosen):
     put_manifest(put, wrong.folder, wrong.document | {"sourceBucket": "other"})
     found = chosen()
     assert found.report.key == older.manifest
-    assert found.reasons == (f"{wrong.folder}: manifest.json is of bucket 'other', not of 'lake'",)
+    assert said(found) == (f"{wrong.folder}: manifest.json is of bucket 'other', not of 'lake'",)
 
 
 def test_a_manifest_of_another_configuration_is_refused(put, chosen):
@@ -129,8 +133,8 @@ def test_a_manifest_of_another_configuration_is_refused(put, chosen):
     put_manifest(put, other.folder.replace("weekly", "daily"), other.document)
     found = chosen(ReportPlace("lake", "inventory", "daily", 48 * HOUR))
     assert found.report is None
-    assert "manifest.json is of the configuration 'weekly'" in found.reasons[0]
-    assert other.files[0] in found.reasons[0]
+    assert "manifest.json is of the configuration 'weekly'" in said(found)[0]
+    assert other.files[0] in said(found)[0]
 
 
 @pytest.mark.parametrize(
@@ -195,23 +199,23 @@ def test_a_report_that_does_not_hold_gives_way_to_the_next_older_one(put, chosen
         put(key, body) if body is not None else (tmp_path / key).unlink()
     found = chosen()
     assert found.report.key == older.manifest
-    assert len(found.reasons) == 1
-    assert found.reasons[0].startswith(f"{newest.folder}: ")
-    assert reason in found.reasons[0]
+    assert len(found.refusals) == 1
+    assert said(found)[0].startswith(f"{newest.folder}: ")
+    assert reason in said(found)[0]
 
 
 def test_a_report_that_is_too_old_is_refused(put, chosen):
     report(put, 240)
     found = chosen()
     assert found.report is None
-    assert found.reasons == ("inventory/lake/daily/2025-10-22T12-00Z/: it is older than s3.max_report_age",)
+    assert said(found) == ("inventory/lake/daily/2025-10-22T12-00Z/: it is older than s3.max_report_age",)
 
 
 def test_the_age_that_counts_is_of_the_scan_and_not_of_the_folder(put, chosen):
     late = report(put, 1)
     began = milliseconds(NOW - 50 * HOUR)
     put_manifest(put, late.folder, late.document | {"creationTimestamp": began})
-    assert chosen().reasons == (f"{late.folder}: it is 50 hours old, over s3.max_report_age (48 hours)",)
+    assert said(chosen()) == (f"{late.folder}: it is 50 hours old, over s3.max_report_age (48 hours)",)
 
 
 def test_of_many_broken_reports_only_the_newest_are_tried(put, chosen):
@@ -220,7 +224,7 @@ def test_of_many_broken_reports_only_the_newest_are_tried(put, chosen):
         put(f"{report(put, hours).folder}manifest.checksum", b"")
     found = chosen(place)
     assert found.report is None
-    assert len(found.reasons) == 8
+    assert len(found.refusals) == 8
 
 
 # Over S3: keys hold double slashes, requests count, refusals say the next step.
@@ -271,8 +275,8 @@ def test_a_destination_that_refuses_gives_no_report_and_says_why(server):
     found = over_s3(server)
     assert found.report is None
     assert (found.lists, found.gets) == (1, 0)
-    assert "reports cannot be looked for" in found.reasons[0]
-    assert "s3:ListBucket" in found.reasons[0]
+    assert "reports cannot be looked for" in said(found)[0]
+    assert "s3:ListBucket" in said(found)[0]
 
 
 def test_a_manifest_that_may_not_be_read_names_the_key_it_may_be_encrypted_with(server):
@@ -280,8 +284,8 @@ def test_a_manifest_that_may_not_be_read_names_the_key_it_may_be_encrypted_with(
     server.denied.append(newest.folder.encode())
     found = over_s3(server)
     assert found.report is None
-    assert "its manifest cannot be read" in found.reasons[0]
-    assert "kms:Decrypt" in found.reasons[0]
+    assert "its manifest cannot be read" in said(found)[0]
+    assert "kms:Decrypt" in said(found)[0]
 
 
 # What was found broken is remembered.
@@ -297,7 +301,7 @@ def test_a_report_refused_for_good_is_not_tried_again(put, chosen, state):
     refuse(state, newest.manifest, "data/a.csv.gz has 7 bytes", None)
     found = chosen(known=refused(state, NOW + 1000 * HOUR))
     assert found.report.key == older.manifest
-    assert found.reasons == (f"{newest.folder}: data/a.csv.gz has 7 bytes",)
+    assert said(found) == (f"{newest.folder}: data/a.csv.gz has 7 bytes",)
 
 
 def test_a_report_refused_for_a_while_is_tried_again_later(state):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aws_server import Aws, aws, report_files
 from reports_place import Place, hours_ago, new_place
 
+from recon.adapters.aws_report import AwsReportFiles
+from recon.adapters.s3 import S3Lister
+from recon.aws_reports import Choice, ReportPlace, choice
 from recon.core.inventory_setup import configuration
 
 
@@ -189,3 +192,45 @@ def test_a_configuration_that_the_settings_name_must_be_there(place):
     place.configure(inventory_config_id="other")
     problems = [item["problem"] for item in place.json("status", code=1)["problems"]]
     assert any("there are recon" in problem for problem in problems)
+
+
+# What a cycle learns of the configuration before it believes its reports.
+
+
+def searched(place, cover: bytes) -> Choice:
+    bucket = S3Lister(place.bucket, endpoint_url=place.server.url)
+    files = AwsReportFiles(bucket, bucket.report_filter)
+    wanted = ReportPlace(place.bucket, "inventory-reports", None, timedelta(hours=48), cover=(cover,))
+    return choice(files, wanted, {}, datetime.now(UTC))
+
+
+def narrowed(place, prefix: str) -> None:
+    place.recon("enable", "--yes")
+    place.deliver(hours_ago(2))
+    place.server.s3.put_bucket_inventory_configuration(
+        Bucket=place.bucket,
+        Id="recon",
+        InventoryConfiguration={**place.configuration, "Filter": {"Prefix": prefix}},
+    )
+
+
+def test_a_report_whose_filter_leaves_out_keys_of_the_lake_is_not_chosen(place):
+    narrowed(place, "nba/")
+    found = searched(place, b"")
+    assert found.report is None
+    (refusal,) = found.refusals
+    assert "recon reports only keys below nba/, which leaves out keys of the whole bucket" in refusal.reason
+    assert "recon s3-inventory enable" in refusal.reason
+
+
+def test_a_report_whose_filter_holds_all_that_is_looked_at_is_chosen(place):
+    narrowed(place, "nba/")
+    found = searched(place, b"nba/games/")
+    assert found.report is not None
+    assert (found.lists, found.gets) == (2, 3)
+
+
+def test_who_may_not_see_the_configuration_still_finds_the_report(place):
+    narrowed(place, "nba/")
+    place.server.denied.add(("GET", "id"))
+    assert searched(place, b"").report is not None

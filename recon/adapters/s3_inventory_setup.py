@@ -62,7 +62,7 @@ class S3InventorySetup:
         with _errors(f"read the inventory configurations of s3://{bucket}", "s3:GetInventoryConfiguration"):
             client = self._s3()
             # A listing's items are asked for one by one: servers that speak S3 garble their fields in lists.
-            return [self._configuration(client, bucket, name) for name in _config_ids(client, bucket)]
+            return [_configuration(client, bucket, name) for name in _config_ids(client, bucket)]
 
     def policy(self, bucket: str) -> Document | None:
         """Return a bucket's policy, if it has one."""
@@ -104,12 +104,6 @@ class S3InventorySetup:
                 Bucket=bucket, Id=config["Id"], InventoryConfiguration=body
             )
 
-    @staticmethod
-    def _configuration(client: S3Client, bucket: str, name: str) -> Document:
-        answer = client.get_bucket_inventory_configuration(Bucket=bucket, Id=name)
-        found: Document = answer["InventoryConfiguration"]
-        return found
-
     def _sts(self) -> Any:
         """Return STS: where AWS or the environment has it, else at the server that plays S3."""
         endpoint_url, _, _ = self._asked
@@ -137,6 +131,12 @@ def _code(error: ClientError) -> str:
 
 def _is_aws(url: str) -> bool:
     return (urlsplit(url).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
+def _configuration(client: S3Client, bucket: str, name: str) -> Document:
+    answer = client.get_bucket_inventory_configuration(Bucket=bucket, Id=name)
+    found: Document = answer["InventoryConfiguration"]
+    return found
 
 
 def _config_ids(client: S3Client, bucket: str) -> Iterator[str]:

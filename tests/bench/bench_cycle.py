@@ -1,12 +1,16 @@
 """A full cycle at the owner's scale: 172,754 objects through the S3 protocol, 100 ms added to every request.
 
-Usage: ``python tests/bench/bench_cycle.py [--report] [--inventory FILE] [--objects N] [--latency-ms 100]``
+Usage: ``python tests/bench/bench_cycle.py [--report] [--standing] [--inventory FILE] [--objects N]
+[--latency-ms 100]``
 
 The inventory is the owner's where it is found beside the repository. A cold cycle, then two warm ones, each
 through real Celery workers and an embedded Valkey. ``dispatch → queued`` is the cycle's own duration: from
 the plan to the tasks in Redis.
 
-``--report`` puts an AWS S3 Inventory report of the lake (Parquet, 8 data files, 2 hours old) into its bucket
+Without ``--standing`` every cycle starts its own workers, which import what they need on the way; with it
+the Procfile's control and scan workers stand beside a Redis of one's own, as they do in operation.
+
+``--report`` puts an AWS S3 Inventory report of the lake (Parquet, ``--files`` data files, 2 hours old) into its bucket
 and reads that. A second table leaves out looking again, live, at the gaps it shows
 (``s3.confirm_requests_max: 0``): what is left is reading, checking and comparing the report.
 """
@@ -20,6 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +33,6 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[2]
 OWNERS = REPOSITORY.parent / "shared" / "owner-config" / "data_inventory.yaml"
 TESTS = REPOSITORY / "tests"
-REPORT_FILES = 8
 #: Settings of ``s3`` for cycles over a report: with, and without looking again at its gaps.
 REPORT_SETTINGS = (", use_aws_inventory: true", ", use_aws_inventory: true, confirm_requests_max: 0")
 
@@ -58,7 +63,7 @@ def lake_keys(count: int) -> list[bytes]:
     return sorted(key.encode() for key in keys)
 
 
-def write_a_report(folder: Path, keys: list[bytes]) -> None:
+def write_a_report(folder: Path, keys: list[bytes], files: int) -> None:
     """Write the report of a bucket that ``serve`` serves: the same sizes and times."""
     sys.path.insert(0, str(TESTS))
     from aws_reports import into, rows, write_report
@@ -66,7 +71,7 @@ def write_a_report(folder: Path, keys: list[bytes]) -> None:
 
     held = Objects.of(keys)
     whole = rows(held.keys, held.sizes, held.mtimes).sample(fraction=1, shuffle=True, seed=0)
-    frames = [whole[part::REPORT_FILES] for part in range(REPORT_FILES)]
+    frames = [whole[part::files] for part in range(files)]
     at = datetime.now(UTC) - timedelta(hours=2)
     write_report(into(folder), frames, kind="Parquet", at=at, prefix="inventory-reports")
 
@@ -91,6 +96,8 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=172_754)
     parser.add_argument("--latency-ms", type=float, default=100.0)
     parser.add_argument("--report", action="store_true")
+    parser.add_argument("--files", type=int, default=3, help="data files of the report")
+    parser.add_argument("--standing", action="store_true", help="workers that outlive a cycle")
     parser.add_argument("--serve", type=Path)
     chosen = parser.parse_args()
     if chosen.serve:
@@ -103,7 +110,7 @@ def main() -> None:
         keys = lake_keys(chosen.objects)
         (folder / "keys").write_bytes(b"\n".join(keys))
         if chosen.report:
-            write_a_report(folder / "reports", keys)
+            write_a_report(folder / "reports", keys, chosen.files)
         words = [
             sys.executable,
             __file__,
@@ -117,12 +124,12 @@ def main() -> None:
             url = str(server.stdout.readline()).strip()  # type: ignore[union-attr]
             for settings in REPORT_SETTINGS if chosen.report else ("",):
                 with tempfile.TemporaryDirectory(dir=folder) as own:
-                    cycles(Path(own), url, chosen.inventory, settings)
+                    cycles(Path(own), url, chosen.inventory, settings, standing=chosen.standing)
         finally:
             server.communicate()
 
 
-def cycles(folder: Path, url: str, inventory: Path, settings: str = "") -> None:
+def cycles(folder: Path, url: str, inventory: Path, settings: str = "", *, standing: bool = False) -> None:
     """Run a cold cycle and two warm ones with these settings of ``s3``; print a row for each."""
     (folder / "recon.yaml").write_text(
         f"lake: s3://lake\ninventory: {inventory}\n"
@@ -134,7 +141,12 @@ def cycles(folder: Path, url: str, inventory: Path, settings: str = "") -> None:
     if settings:
         print(f"\ns3: {settings.removeprefix(', ')}")
     print(HEADINGS)
-    try:
+    with ExitStack() as stack:
+        stack.callback(
+            subprocess.run, [*recon, "down"], cwd=folder, env=environment, capture_output=True, check=False
+        )
+        if standing:
+            environment["RECON_REDIS_URL"] = stack.enter_context(standing_workers(folder, environment))
         for name in ("cold", "warm", "warm"):
             began = time.monotonic()
             done = subprocess.run(
@@ -148,8 +160,35 @@ def cycles(folder: Path, url: str, inventory: Path, settings: str = "") -> None:
             if done.returncode:
                 raise SystemExit(done.stderr)
             print(row(name, json.loads(done.stdout), time.monotonic() - began), flush=True)
-    finally:
-        subprocess.run([*recon, "down"], cwd=folder, env=environment, capture_output=True, check=False)
+
+
+@contextmanager
+def standing_workers(folder: Path, environment: dict[str, str]) -> Iterator[str]:
+    """Run a Valkey and the Procfile's control and scan workers; yield the server's address."""
+    sys.path.insert(0, str(TESTS))
+    from redis_servers import ON_DISK, binary_of, running
+
+    lines = dict(line.split(": ", 1) for line in (REPOSITORY / "Procfile").read_text().splitlines())
+    with running(binary_of("valkey-9"), *ON_DISK) as server:
+        own = {**environment, "RECON_REDIS_URL": server.url, "PYTHONPATH": str(REPOSITORY)}
+        workers = [
+            subprocess.Popen(
+                ["sh", "-c", lines[name].replace(".venv/bin/celery", f"{sys.executable} -m celery")],
+                cwd=folder,
+                env=own,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for name in ("control", "scan")
+        ]
+        try:
+            time.sleep(6)
+            yield server.url
+        finally:
+            for worker in workers:
+                worker.terminate()
+            for worker in workers:
+                worker.wait(30)
 
 
 TITLES = ("objects", "LIST", "GET", "again", "shards", "plan s", "scan s", "compare s", "publish s")

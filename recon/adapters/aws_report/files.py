@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,14 +10,18 @@ from tempfile import TemporaryDirectory
 from recon.adapters.aws_report.rows import rows
 from recon.core.aws_manifest import DataFile, Manifest
 from recon.errors import AccessDeniedError, ReportError
-from recon.ports import Folders, Lister, Page
+from recon.ports import Folders, Lister, Page, ReportFilter
 
 
 class AwsReportFiles:
-    """The reports of a destination (a ``recon.ports.ReportFiles``), which ``lister`` reads from its root."""
+    """The reports of a destination (a ``recon.ports.ReportFiles``), which ``lister`` reads from its root.
 
-    def __init__(self, lister: Lister) -> None:
+    ``filter_of`` asks the bucket that is reported for a configuration's filter, where it is one.
+    """
+
+    def __init__(self, lister: Lister, filter_of: Callable[[str], ReportFilter] | None = None) -> None:
         self._lister = lister
+        self._filter_of = filter_of
 
     def folders(self, prefix: bytes) -> Folders:
         """Return one delimiter level below ``prefix``."""
@@ -27,6 +31,10 @@ class AwsReportFiles:
         """Return one file's content."""
         with _explained():
             return self._lister.read(key)
+
+    def filter_of(self, config_id: str) -> ReportFilter:
+        """Return which keys a configuration reports, as far as that may be seen."""
+        return ReportFilter() if self._filter_of is None else self._filter_of(config_id)
 
     def pages(self, manifest: Manifest, file: DataFile, root: bytes) -> Iterator[Page]:
         """Yield the objects below ``root`` that a data file tells of, once it has shown its size and MD5."""

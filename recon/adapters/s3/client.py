@@ -118,6 +118,13 @@ class S3Client:
         """Write an object's content to ``file``; the answer's body is its MD5 in hex digits."""
         return self._get(_Question("/" + quote(key, safe="/"), f"read {place}", file=file))
 
+    def inventory_configuration(self, config_id: str) -> Answer:
+        """Return a configuration of the bucket's inventory reports, as XML."""
+        target = f"?id={quote(config_id, safe='')}&inventory="
+        return self._get(
+            _Question(target, f"read the inventory configuration {config_id} of s3://{self._bucket}")
+        )
+
     @property
     def is_aws(self) -> bool:
         """Return whether AWS itself answers."""

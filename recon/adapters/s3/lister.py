@@ -6,10 +6,12 @@ Outside names: GET Object and ListObjectsV2 (https://docs.aws.amazon.com/AmazonS
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from html import unescape
 from itertools import islice
 from pathlib import Path
 
@@ -33,12 +35,14 @@ from recon.adapters.s3.span import (
 from recon.core.texts import TextError, binaries
 from recon.errors import LakeError, ListingInvalidError, ListingOrderError
 from recon.model import KeyRange
-from recon.ports import LISTING_SCHEMA, Fetched, Folders, Order, Page
+from recon.ports import LISTING_SCHEMA, Fetched, Folders, Order, Page, ReportFilter
 
 #: Empty pages that promise more are legal (AWS, over many delete markers); this many in a row are a loop.
 _EMPTY_PAGES_MAX = 1000
 #: Pages of a folder level that are read: 4,000 folders are enough to cut at, and a level may hold millions.
 _LEVEL_PAGES_MAX = 4
+#: The filter in an inventory configuration.
+_FILTER = re.compile(rb"<Filter>\s*<Prefix>([^<]*)</Prefix>")
 #: Rows of a batch when a whole prefix had to be gathered and sorted first.
 _SORTED_ROWS = 65_536
 
@@ -136,6 +140,15 @@ class S3Lister:
                 prefixes += [child[len(self._root) :] for child in page.prefixes]
                 keys += relative(page, self._root).num_rows
             return Folders(tuple(prefixes), keys, meter.told())
+
+    def report_filter(self, config_id: str) -> ReportFilter:
+        """Return the filter of the bucket's inventory configuration; who may not see it learns of none."""
+        try:
+            answer = self._client.inventory_configuration(config_id)
+        except LakeError as error:
+            return ReportFilter("", error.requests)
+        found = _FILTER.search(answer.body)
+        return ReportFilter("" if found is None else unescape(found[1].decode()), answer.requests)
 
     def order(self, prefix: bytes) -> Order:
         """Return what a few small listings show; AWS itself is not asked."""
