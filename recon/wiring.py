@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from recon import cycle
 from recon.access import broker, make_sample, now, queues_address, sample_is_wanted, state
 from recon.adapters.catalogs import load_catalog
-from recon.adapters.counted_lister import CountedLister
+from recon.adapters.counted_pages import CountedLister, CountedReportFiles
 from recon.adapters.inventory_file import load_inventory
 from recon.adapters.ledger import RedisLedger
 from recon.adapters.local_lister import LocalLister
@@ -194,8 +194,12 @@ def _s3_lister(chosen: Settings, bucket: str, prefix: str) -> S3Lister:
 
 
 def counted(ports: Ports, tell: Callable[[int, int], None]) -> Ports:
-    """Return the ports with a lister that tells (objects, requests) of every page."""
-    return replace(ports, lister=CountedLister(ports.lister, tell))
+    """Return the ports with a lister, and reports, that tell (objects, requests) of every page."""
+
+    def reports() -> ReportFiles:
+        return CountedReportFiles(ports.reports(), tell)
+
+    return replace(ports, lister=CountedLister(ports.lister, tell), reports=reports)
 
 
 def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement:

@@ -10,8 +10,8 @@ the plan to the tasks in Redis.
 Without ``--standing`` every cycle starts its own workers, which import what they need on the way; with it
 the Procfile's control and scan workers stand beside a Redis of one's own, as they do in operation.
 
-``--report`` puts an AWS S3 Inventory report of the lake (Parquet, ``--files`` data files, 2 hours old) into its bucket
-and reads that. A second table leaves out looking again, live, at the gaps it shows
+``--report`` puts an AWS S3 Inventory report of the lake (Parquet, ``--files`` data files, 2 hours old) into
+its bucket and reads that. A second table leaves out looking again, live, at the gaps it shows
 (``s3.confirm_requests_max: 0``): what is left is reading, checking and comparing the report.
 """
 
