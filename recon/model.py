@@ -120,20 +120,83 @@ class ScrapeTask:
     body: bytes
 
 
+class TaskState(StrEnum):
+    """Where a published task is."""
+
+    READY = "ready"  # in its list
+    LEASED = "leased"  # a consumer has it
+    MOOT = "moot"  # a consumer has it, and its gap is closed
+    COOLING = "cooling"  # waits to be ready again
+    CLAIMED = "claimed"  # a consumer says that it is done, or never said anything; to be looked at
+
+
 @dataclass(frozen=True, slots=True)
 class OutstandingTask:
     """A task that the queue holds as published and not settled.
 
-    ``ready`` tells that its body is still in a queue list; otherwise a consumer popped it, and
-    ``gone_at`` is the instant that was first noticed (None: not noticed yet).
+    ``at`` is when its lease ends, when it has cooled, or when it was claimed, by its ``state``. ``token``
+    names the lease; '' where a plain consumer popped it. Of a claimed task it says what was claimed: done,
+    absent or expired. A popped task is READY until a tick has noticed; then ``in_list`` is False.
     """
 
     id: str
     priority: Priority
     source: str
     body: bytes
-    ready: bool
-    gone_at: datetime | None = None
+    state: TaskState = TaskState.READY
+    attempts: int = 0
+    token: str = ""
+    at: datetime | None = None
+    in_list: bool = True
+
+    @property
+    def is_ours(self) -> bool:
+        """Return whether no consumer has it: it may be worded anew, or moved."""
+        return self.state is TaskState.COOLING or (self.state is TaskState.READY and self.in_list)
+
+
+class Settlement(StrEnum):
+    """What a consumer says of a task."""
+
+    DONE = "done"  # the lake holds it now
+    ABSENT = "absent"  # its source has no such data
+    FAILED = "failed"  # try again later
+    POISON = "poison"  # never try again
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A task that one consumer has until it settles it, or its lease ends."""
+
+    id: str
+    token: str
+    priority: Priority
+    attempts: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadTask:
+    """A task that was given up: why, and when."""
+
+    id: str
+    priority: Priority
+    source: str
+    body: bytes
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TickCounts:
+    """What time did to the queues since the last tick."""
+
+    ended: int = 0
+    promoted: int = 0
+    died: int = 0
+    adopted: int = 0
+    presumed: int = 0
+    mended: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +220,7 @@ class PublishCounts:
     withdrawn: int = 0
     revised: int = 0
     repaired: int = 0
+    reopened: int = 0
     held: int = 0
     dead: int = 0
     outstanding: int = 0

@@ -12,7 +12,18 @@ import pyarrow as pa
 
 from recon.core.aws_manifest import DataFile, Manifest
 from recon.core.inventory_setup import Document
-from recon.model import KeyRange, OutstandingTask, Priority, ScrapeTask, ShardProgress, Stage
+from recon.model import (
+    DeadTask,
+    KeyRange,
+    Lease,
+    OutstandingTask,
+    Priority,
+    ScrapeTask,
+    Settlement,
+    ShardProgress,
+    Stage,
+    TickCounts,
+)
 
 #: Columns of every batch a lister yields. Keys are raw bytes (UTF-8 on S3), relative to the lake's root.
 _FIELDS: list[pa.Field[pa.DataType]] = [
@@ -203,13 +214,23 @@ class StateStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """What a consumer said of a task, with its lease's token ('' for a plain one)."""
+
+    id: str
+    status: Settlement
+    token: str = ""
+    error: str = ""
+
+
 class TaskQueue(Protocol):
-    """The scrapers' priority queues.
+    """The scrapers' priority queues, as the engine sees them.
 
     - Each call is atomic per task and idempotent: repeating it changes nothing.
     - A task is in one list at most, once; caps bound what is outstanding, never what is wanted.
-    - Every write is refused (``CycleFencedError``) when a newer cycle than ``fence`` has begun.
-    - What others push on the lists is neither touched nor counted.
+    - Where a call takes a ``fence``, it is refused (``CycleFencedError``) when a newer cycle has begun.
+    - What others push on the lists is neither touched nor counted, but for leases: they take it away.
     - A failure is a ``BrokerError``; what a call had not reached by then is as it was.
     """
 
@@ -221,32 +242,55 @@ class TaskQueue(Protocol):
         """Return this lake's published, unsettled tasks."""
         ...
 
-    def publish(self, tasks: Sequence[ScrapeTask], *, fence: int) -> dict[str, str]:
-        """Publish tasks; return id -> outcome: new, duplicate, moved, repaired, deferred (cap) or dead."""
+    def publish(self, tasks: Sequence[ScrapeTask], *, fence: int, observed_at: datetime) -> dict[str, str]:
+        """Publish tasks that the lake was seen to need at ``observed_at``; return id -> outcome.
+
+        new; duplicate; moved (to another level); repaired (what was stored differed); deferred (cap);
+        suppressed (claimed to be done since); reopened (claimed before, and not there); dead (given up).
+        """
         ...
 
     def revise(self, tasks: Sequence[ScrapeTask], *, fence: int) -> dict[str, str]:
-        """Replace the bodies of ready tasks in place (the level stays); return id -> revised or gone."""
+        """Replace bodies of tasks that no consumer has (the level stays); return id -> revised or gone."""
         ...
 
     def withdraw(self, ids: Sequence[str], *, fence: int) -> dict[str, str]:
-        """Take tasks out; return id -> withdrawn or unknown."""
+        """Take tasks out; return id -> withdrawn, moot (leased: its holder hears of it) or unknown."""
         ...
 
-    def notice_gone(self, ids: Sequence[str], *, fence: int) -> None:
-        """Remember when each popped task was first noticed gone from its list.
+    def tick(self) -> TickCounts:
+        """End leases, ready what has cooled, adopt what plain consumers popped, and mend the books.
 
-        Also mends the books (a mark on a task that is back, a second copy, a record without its body):
-        call it once in every complete cycle, with no ids too.
+        A task that a plain consumer popped and said nothing of for the visibility is claimed by it.
         """
         ...
 
-    def republish(self, ids: Sequence[str], *, fence: int) -> dict[str, str]:
-        """Put popped tasks that nothing filled back into their lists; return id -> outcome.
+    def close(self, ids: Sequence[str]) -> dict[str, str]:
+        """Let claimed tasks go whose work is there; return id -> closed or gone."""
+        ...
 
-        ``published``; ``waiting`` while it is in a list, or was noticed gone less than the visibility ago;
-        ``unknown`` when it is not outstanding.
-        """
+    def reopen(self, tasks: Sequence[ScrapeTask], *, fence: int | None = None) -> dict[str, str]:
+        """Send claimed tasks back whose work is not there, to cool; return id -> reopened, dead or gone."""
+        ...
+
+    def results(self, most: int) -> list[bytes]:
+        """Return the oldest results that consumers left, which stay until they are collected."""
+        ...
+
+    def settle(self, results: Sequence[TaskResult]) -> list[str]:
+        """Settle tasks by what consumers said; return settled, late, repeated, taken or unknown for each."""
+        ...
+
+    def collect(self, results: Sequence[bytes]) -> None:
+        """Take results off their list, each once."""
+        ...
+
+    def dead(self) -> list[DeadTask]:
+        """Return the tasks that were given up, the latest first."""
+        ...
+
+    def requeue(self, ids: Sequence[str]) -> dict[str, str]:
+        """Let tasks begin anew; return id -> requeued, ready, leased or unknown."""
         ...
 
     def depths(self) -> dict[Priority, int]:
@@ -255,6 +299,44 @@ class TaskQueue(Protocol):
 
     def saved(self, timeout_s: float) -> bool | None:
         """Wait until what was written is on the server's disk; False: not in time, None: unknowable."""
+        ...
+
+
+class Leases(Protocol):
+    """The scrapers' priority queues, as a careful consumer sees them."""
+
+    def lease(
+        self, count: int, *, visibility_s: float, scrapers: Sequence[str] = (), weighted: bool = False
+    ) -> list[Lease]:
+        """Take up to ``count`` ready tasks, of ``scrapers`` only where any are named, most urgent first.
+
+        ``weighted`` looks at the levels in an order drawn 8:4:2:1, so that low ones are served too.
+        """
+        ...
+
+    def heartbeat(self, leases: Sequence[Lease], *, visibility_s: float) -> dict[str, str]:
+        """Extend leases; return id -> extended, lost (another's by now) or cancelled (nobody wants it)."""
+        ...
+
+    def settle(
+        self,
+        lease: Lease,
+        status: Settlement,
+        *,
+        keys: Sequence[str] | None = None,
+        error: str = "",
+        evidence: str = "",
+        delay_s: float | None = None,
+    ) -> str:
+        """Say what came of a task; return settled, late, repeated, taken or unknown.
+
+        ``keys`` are those it is said of (None: all); a failed task is tried again after ``delay_s``, or as
+        the queue's backoff says.
+        """
+        ...
+
+    def release(self, leases: Sequence[Lease], *, delay_s: float = 0.0) -> dict[str, str]:
+        """Give tasks back undone, their attempt refunded; return id -> released, cancelled or lost."""
         ...
 
 

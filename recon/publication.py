@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
@@ -30,26 +30,30 @@ def publish(queue: TaskQueue, judged: Judgement, found: Comparison, fence: int) 
     options = judged.plan.options
     if options.dry_run and not options.dry_run_plans_tasks:
         return PublishCounts(outstanding=len(queue.outstanding(options.lake)))
+    if not options.dry_run:
+        queue.tick()
     wanted, outstanding = _queue_plan(queue, judged, found)
     held = sum(map(len, found.unconfirmed.values())) if options.hold_unconfirmed else 0
     counts = _planned(wanted, outstanding, held)
     if options.dry_run:
         return counts
-    # Written even when there is nothing to notice: a cycle that was overtaken must not go on to its report.
-    queue.notice_gone(wanted.noticed_gone if found.complete else (), fence=fence)
+    # Asked even when there is nothing to withdraw: a cycle that was overtaken must not go on to its report.
     queue.withdraw(wanted.withdrawn, fence=fence)
-    queue.republish(wanted.republished, fence=fence)
+    reopened = list(queue.reopen(wanted.reopened, fence=fence).values())
     if "gone" in queue.revise(wanted.revised, fence=fence).values():
         # A consumer popped a task while it was being revised: its keys are out after all.
         wanted, _ = _queue_plan(queue, judged, found)
-    queue.publish(wanted.moved, fence=fence)
-    outcomes = list(queue.publish(wanted.published, fence=fence).values())
+    as_of = judged.plan.as_of
+    queue.publish(wanted.moved, fence=fence, observed_at=as_of)
+    outcomes = list(queue.publish(wanted.published, fence=fence, observed_at=as_of).values())
     return replace(
         counts,
-        published=outcomes.count("new") + len(wanted.republished),
+        published=outcomes.count("new") + outcomes.count("reopened"),
+        suppressed=outcomes.count("suppressed"),
         deferred=wanted.deferred + outcomes.count("deferred"),
         repaired=outcomes.count("repaired"),
-        dead=outcomes.count("dead"),
+        reopened=reopened.count("reopened") + outcomes.count("reopened"),
+        dead=outcomes.count("dead") + reopened.count("dead"),
         outstanding=len(queue.outstanding(options.lake)),
     )
 
@@ -94,9 +98,7 @@ def _queue_plan(queue: TaskQueue, judged: Judgement, found: Comparison) -> tuple
     undecided = Undecided(found, outstanding)
     facts = CycleFacts(
         lake=options.lake,
-        started_at=judged.plan.started_at,
-        complete=found.complete,
-        visibility=timedelta(seconds=options.visibility_s),
+        as_of=judged.plan.as_of,
         undecided=undecided,
     )
     groups = [group for gap in found.gaps for group in gap.groups]
@@ -122,8 +124,9 @@ def _planned(wanted: QueuePlan, outstanding: int, held: int) -> PublishCounts:
     """Return what carrying out ``wanted`` over ``outstanding`` tasks comes to; ``held`` gaps are left out."""
     return PublishCounts(
         held=held,
-        published=len(wanted.published) + len(wanted.republished),
-        duplicate=outstanding - len(wanted.withdrawn) - len(wanted.republished),
+        published=len(wanted.published),
+        reopened=len(wanted.reopened),
+        duplicate=outstanding - len(wanted.withdrawn) - len(wanted.reopened),
         moved=len(wanted.moved),
         deferred=wanted.deferred,
         unproven=wanted.unproven,

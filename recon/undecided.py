@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
 from pyroaring import BitMap
@@ -12,7 +13,7 @@ from recon.comparison import Comparison
 from recon.core.block import ordinals_of
 from recon.core.domain import Domain
 from recon.core.task_body import TaskBody, read_body
-from recon.model import Kind, OutstandingTask, Verdict
+from recon.model import Kind, OutstandingTask, TaskState, Verdict
 
 _NONE = BitMap()
 
@@ -23,11 +24,10 @@ class Undecided:
     def __init__(self, found: Comparison, outstanding: Sequence[OutstandingTask]) -> None:
         self._found = found
         as_of = found.judged.plan.as_of
-        #: Tasks that a consumer took after the observation: what it filled since cannot show there.
+        #: Tasks that a consumer has, or had after the observation: what it filled since cannot show there.
+        self._out = {task.id for task in outstanding if _is_out(task, as_of)}
         self._claimed = {
-            task.id
-            for task in outstanding
-            if not task.ready and (task.gone_at is None or task.gone_at > as_of)
+            task.id for task in outstanding if task.state is TaskState.CLAIMED and _is_out(task, as_of)
         }
         keys = _keys_of(outstanding)
         for numbering in found.numberings.values():
@@ -48,6 +48,8 @@ class Undecided:
 
     def __call__(self, body: TaskBody) -> bool:
         """Tell whether a task's keys (or its partition, without keys) include one that is not decided."""
+        if body.id in self._claimed:
+            return True
         own = self._own(body.source, body.data_type)
         if not own:
             skipped = self._found.judged.skipped
@@ -67,7 +69,7 @@ class Undecided:
 
     def _waits(self, number: int, body: TaskBody) -> BitMap:
         """Return the ordinals of gaps that must be seen live before a task of theirs is judged."""
-        if body.id in self._claimed:
+        if body.id in self._out:
             return self._found.unconfirmed.get(number, _NONE)
         return self.held(number)
 
@@ -105,3 +107,9 @@ def _keys_of(outstanding: Iterable[OutstandingTask]) -> dict[tuple[str, str], li
         if body is not None:
             keys[body.source, body.data_type] += body.keys
     return keys
+
+
+def _is_out(task: OutstandingTask, as_of: datetime) -> bool:
+    if task.state is TaskState.CLAIMED:
+        return task.at is None or task.at >= as_of
+    return not task.is_ours

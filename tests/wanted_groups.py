@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 
 from recon.core.standing import CycleFacts
 from recon.core.task_body import WantedGroup
-from recon.model import OutstandingTask, Reason
+from recon.model import OutstandingTask, Reason, TaskState
 
 LAKE = "s3://lake/root"
 NOW = datetime(2025, 1, 10, tzinfo=UTC)
@@ -94,9 +94,7 @@ def facts(**changed):
     """Return the facts of a complete cycle at ``NOW`` in which every key was looked at."""
     known = {
         "lake": LAKE,
-        "started_at": NOW,
-        "complete": True,
-        "visibility": timedelta(minutes=15),
+        "as_of": NOW,
         "undecided": lambda body: not body.id,
     }
     return CycleFacts(**(known | changed))
@@ -105,20 +103,17 @@ def facts(**changed):
 def outstanding_after(plan, outstanding):
     """Return what the queue holds once ``plan`` is carried out."""
     gone = set(plan.withdrawn)
-    again = set(plan.republished)
-    rewritten = {task.id: task for task in (*plan.revised, *plan.moved)}
+    reopened = {task.id for task in plan.reopened}
+    rewritten = {task.id: task for task in (*plan.revised, *plan.moved, *plan.reopened)}
     stay = [
         replace(
             task,
             priority=rewritten[task.id].priority if task.id in rewritten else task.priority,
             body=rewritten[task.id].body if task.id in rewritten else task.body,
-            ready=task.ready or task.id in again,
-            gone_at=None if task.id in again else task.gone_at,
+            state=TaskState.COOLING if task.id in reopened else task.state,
         )
         for task in outstanding
         if task.id not in gone
     ]
-    new = [
-        OutstandingTask(task.id, task.priority, task.source, task.body, ready=True) for task in plan.published
-    ]
+    new = [OutstandingTask(task.id, task.priority, task.source, task.body) for task in plan.published]
     return (*stay, *new)

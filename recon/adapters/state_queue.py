@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from recon.errors import StateError
-from recon.model import OutstandingTask, Priority, ScrapeTask
-from recon.ports import StateStore
+from recon.model import DeadTask, OutstandingTask, Priority, ScrapeTask, TickCounts
+from recon.ports import StateStore, TaskResult
 
 _NAME = "queue.json"
 _Item = TypeVar("_Item")
@@ -35,13 +36,13 @@ class StateTaskQueue:
         """Return this lake's tasks; ids ascend."""
         tasks = self._read().values() if lake == self._lake else ()
         return sorted(
-            (OutstandingTask(task.id, task.priority, task.source, task.body, ready=True) for task in tasks),
+            (OutstandingTask(task.id, task.priority, task.source, task.body) for task in tasks),
             key=lambda task: task.id,
         )
 
-    def publish(self, tasks: Sequence[ScrapeTask], *, fence: int) -> dict[str, str]:
+    def publish(self, tasks: Sequence[ScrapeTask], *, fence: int, observed_at: datetime) -> dict[str, str]:
         """Add tasks, or move them to their level; return id -> new, duplicate, moved or repaired."""
-        del fence
+        del fence, observed_at
         return self._change({task.id: task for task in tasks}, _added)
 
     def revise(self, tasks: Sequence[ScrapeTask], *, fence: int) -> dict[str, str]:
@@ -57,15 +58,40 @@ class StateTaskQueue:
             lambda held, ident: "unknown" if held.pop(ident, None) is None else "withdrawn",
         )
 
-    def notice_gone(self, ids: Sequence[str], *, fence: int) -> None:
-        """Do nothing: no task of a file is ever gone from its list."""
-        del ids, fence
+    def tick(self) -> TickCounts:
+        """Do nothing: no task of a file is ever out."""
+        return TickCounts()
 
-    def republish(self, ids: Sequence[str], *, fence: int) -> dict[str, str]:
-        """Return id -> ``waiting`` or ``unknown``: every task is ready already."""
+    def close(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return id -> gone: nobody claims tasks of a file."""
+        return dict.fromkeys(ids, "gone")
+
+    def reopen(self, tasks: Sequence[ScrapeTask], *, fence: int | None = None) -> dict[str, str]:
+        """Return id -> gone: nobody claims tasks of a file."""
         del fence
+        return {task.id: "gone" for task in tasks}
+
+    def results(self, most: int) -> list[bytes]:
+        """Return nothing: consumers of a file leave no results."""
+        del most
+        return []
+
+    def settle(self, results: Sequence[TaskResult]) -> list[str]:
+        """Return unknown for each: nobody has a task of a file."""
+        return ["unknown" for _ in results]
+
+    def collect(self, results: Sequence[bytes]) -> None:
+        """Do nothing: there are no results."""
+        del results
+
+    def dead(self) -> list[DeadTask]:
+        """Return nothing: no task of a file is given up."""
+        return []
+
+    def requeue(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return id -> ``ready`` or ``unknown``: every task is ready already."""
         held = self._read()
-        return {ident: "waiting" if ident in held else "unknown" for ident in ids}
+        return {ident: "ready" if ident in held else "unknown" for ident in ids}
 
     def depths(self) -> dict[Priority, int]:
         """Return how many tasks there are at each level."""

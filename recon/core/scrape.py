@@ -17,20 +17,20 @@ from recon.core.chunks import FreeRanks, Selection, selection
 from recon.core.limits import Books, QueueLimits
 from recon.core.standing import CycleFacts, Place, Standing, level_today, place_of, reworded, standings
 from recon.core.task_body import MAX_BODY_BYTES, Positions, WantedGroup, new_tasks, task_id
-from recon.model import OutstandingTask, ScrapeTask
+from recon.model import OutstandingTask, ScrapeTask, TaskState
 
 
 @dataclass(frozen=True, slots=True)
 class QueuePlan:
     """Actions in the order to carry them out; ``deferred`` and ``unproven`` count tasks that wait.
 
-    ``moved`` tasks are published under their known id at another level. An id may be withdrawn and
-    published anew: its level was full when it had to sink. ``outstanding`` is what the queue then holds.
+    ``moved`` tasks are published under their known id at another level; ``reopened`` ones were claimed to
+    be done, and are not. An id may be withdrawn and published anew: its level was full when it had to sink.
+    ``outstanding`` is what the queue then holds.
     """
 
     withdrawn: tuple[str, ...] = ()
-    noticed_gone: tuple[str, ...] = ()
-    republished: tuple[str, ...] = ()
+    reopened: tuple[ScrapeTask, ...] = ()
     revised: tuple[ScrapeTask, ...] = ()
     moved: tuple[ScrapeTask, ...] = ()
     published: tuple[ScrapeTask, ...] = ()
@@ -61,16 +61,20 @@ def queue_plan(
     snapshot: where a revision finds its task popped meanwhile, plan again before publishing.
     """
     kept, withdrawn = standings(groups, outstanding, facts)
-    overdue = {one.task.id for one in kept if one.is_overdue(facts)}
-    ready = [one for one in kept if one.is_decided and (one.task.ready or one.task.id in overdue)]
+    ready = [one for one in kept if one.is_decided and one.task.is_ours]
     books = Books(limits)
     for one in kept:
-        books.add(one.task.priority, one.task.source, one.body.data_type)
+        if one.task.state is not TaskState.CLAIMED:
+            books.add(one.task.priority, one.task.source, one.body.data_type)
     placed = _placement(groups, ready, books, facts.lake)
+    refuted = [one for one in kept if one.is_refuted(facts)]
+    reopened = _reopened(groups, refuted, books, facts.lake)
+    back = {task.id for task in reopened}
+    placed.crowded_out += [one.task.id for one in refuted if one.task.id not in back]
     crowded_out = set(placed.crowded_out)
     kept = [one for one in kept if one.task.id not in crowded_out]
 
-    held = _held_keys(kept, {one.task.id for one in ready})
+    held = _held_keys(kept, {one.task.id for one in ready} | back)
     free = _free_ranks(groups, kept, held, facts.lake)
     seen = {(source, data_type, key) for (source, data_type, _), keys in held.items() for key in keys}
     published: list[ScrapeTask] = []
@@ -83,8 +87,7 @@ def queue_plan(
         free = _less(free, chosen)
     return QueuePlan(
         withdrawn=(*withdrawn, *placed.crowded_out),
-        noticed_gone=tuple(one.task.id for one in kept if not one.task.ready and one.task.gone_at is None),
-        republished=tuple(sorted(overdue - crowded_out)),
+        reopened=tuple(reopened),
         revised=tuple(placed.revised),
         moved=tuple(placed.moved),
         published=tuple(published),
@@ -133,6 +136,20 @@ def _placement(
         if today.body != one.task.body and len(today.body) <= MAX_BODY_BYTES:
             placement.revised.append(today)
     return placement
+
+
+def _reopened(
+    groups: Sequence[WantedGroup], refuted: Sequence[Standing], books: Books, lake: str
+) -> list[ScrapeTask]:
+    """Return tasks that were falsely claimed to be done, as they are wanted now, as far as there is room."""
+    wording = reworded(groups, refuted, lake)
+    reopened = []
+    for one in refuted:
+        level = level_today(groups, one)
+        if books.room(level) > 0:
+            books.add(level, one.task.source, one.body.data_type)
+            reopened.append(wording[one.task.id](level))
+    return reopened
 
 
 def _held_keys(kept: Sequence[Standing], in_lists: set[str]) -> dict[Place, list[str]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from recon.core.task_body import Positions, TaskBody, WantedGroup, read_body, revised_task, task_id
-from recon.model import OutstandingTask, Priority, Reason, ScrapeTask
+from recon.model import OutstandingTask, Priority, Reason, ScrapeTask, TaskState
 
 #: Source, data type and the partition's sorted items: where a key belongs.
 Place = tuple[str, str, tuple[tuple[str, str], ...]]
@@ -22,14 +22,12 @@ class CycleFacts:
     """What a plan must know of its cycle.
 
     ``undecided`` tells of an outstanding task that this cycle may not judge it: one of its keys is
-    unknown, or in a scope the brake holds. ``complete`` is False after a failed shard. A popped task that
-    nothing filled may go out again ``visibility`` after it was noticed gone.
+    unknown, or in a scope the brake holds. ``as_of`` is the instant that the observation shows: a claim
+    from before it that is not borne out is false.
     """
 
     lake: str
-    started_at: datetime
-    complete: bool
-    visibility: timedelta
+    as_of: datetime
     undecided: Callable[[TaskBody], bool]
 
 
@@ -55,12 +53,12 @@ class Standing:
         """Return the keys that the home group still wants."""
         return [key for key, rank in zip(self.body.keys, self.ranks.tolist(), strict=True) if rank >= 0]
 
-    def is_overdue(self, facts: CycleFacts) -> bool:
-        """Return whether the popped task should go out again: its consumer had its time, in vain."""
-        gone_at = self.task.gone_at
-        if self.task.ready or not self.is_decided or gone_at is None:
+    def is_refuted(self, facts: CycleFacts) -> bool:
+        """Return whether the task was claimed to be done, and is still wanted by a later look."""
+        claimed_at = self.task.at
+        if self.task.state is not TaskState.CLAIMED or not self.is_decided or claimed_at is None:
             return False
-        return facts.complete and facts.started_at - gone_at >= facts.visibility
+        return claimed_at < facts.as_of
 
 
 def standings(

@@ -15,7 +15,7 @@ from wanted_groups import LAKE, NOW, NumberedKeys, facts, group, outstanding_aft
 
 from recon.core.limits import QueueLimits
 from recon.core.scrape import QueuePlan, queue_plan
-from recon.model import OutstandingTask, Priority, Reason
+from recon.model import OutstandingTask, Priority, Reason, TaskState
 
 LIMITS = QueueLimits()
 
@@ -35,9 +35,14 @@ def keys_of(tasks):
     return [key for task in tasks for key in json.loads(task.body)["keys"]]
 
 
-def popped(task, ago=None):
-    """Return ``task`` as taken by a consumer, noticed ``ago`` (None: not noticed yet)."""
-    return replace(task, ready=False, gone_at=None if ago is None else NOW - ago)
+def popped(task):
+    """Return ``task`` as taken by a plain consumer."""
+    return replace(task, in_list=False)
+
+
+def claimed(task, ago):
+    """Return ``task`` as said to be done ``ago`` before the observation."""
+    return replace(task, state=TaskState.CLAIMED, token="done", at=NOW - ago, in_list=False)
 
 
 def test_wanted_keys_become_tasks_of_batch_size_in_rank_order():
@@ -74,7 +79,7 @@ def test_a_partly_filled_task_is_revised_in_place_while_it_is_ready():
 
 def test_a_partly_filled_task_that_a_consumer_holds_is_left_alone():
     (task,) = queue([group(["a", "b"])])
-    assert plan([group(["b"])], [popped(task, timedelta(0))]) == QueuePlan(outstanding=1)
+    assert plan([group(["b"])], [popped(task)]) == QueuePlan(outstanding=1)
 
 
 def test_a_task_that_touches_an_unknown_key_is_left_alone():
@@ -95,7 +100,7 @@ def test_a_key_whose_reason_changed_leaves_its_task_and_is_wanted_anew():
     again = plan(groups, [task])
     assert keys_of(again.revised) == ["b"]
     assert keys_of(again.published) == ["a"]
-    held = plan(groups, [popped(task, timedelta(0))])
+    held = plan(groups, [popped(task)])
     assert not held.published
 
 
@@ -111,7 +116,7 @@ def test_a_task_follows_its_keys_to_another_level_while_it_is_ready():
     down = plan([group(["b"], levels=[3])], [task])
     assert [(one.id, one.priority, keys_of([one])) for one in down.moved] == [(task.id, Priority.LOW, ["b"])]
     assert not down.revised
-    assert not plan([group(["b"], levels=[3])], [popped(task, timedelta(0))]).moved
+    assert not plan([group(["b"], levels=[3])], [popped(task)]).moved
 
 
 def test_a_rising_task_waits_and_a_sinking_one_leaves_when_the_level_it_belongs_to_is_full():
@@ -151,31 +156,46 @@ def test_an_unreadable_task_is_withdrawn_and_its_keys_are_published_anew():
     assert keys_of(again.published) == ["a"]
 
 
-def test_a_popped_task_is_noticed_gone_once():
-    groups = [group(["a"])]
-    (task,) = queue(groups)
-    assert plan(groups, [popped(task)]).noticed_gone == (task.id,)
-    assert plan(groups, [popped(task, timedelta(minutes=1))]).noticed_gone == ()
+@pytest.mark.parametrize("state", [TaskState.LEASED, TaskState.MOOT, TaskState.READY])
+def test_a_task_that_a_consumer_has_stays_as_it_is(state):
+    groups = [group(["a", "b"], levels=[0, 0])]
+    (task,) = queue([group(["a", "b"], levels=[2, 2])])
+    again = plan(groups, [replace(popped(task), state=state)])
+    assert again == QueuePlan(outstanding=1)
 
 
-@pytest.mark.parametrize(
-    ("ago", "complete", "out_again"),
-    [(15, True, True), (14, True, False), (60, False, False)],
-    ids=["visibility over", "still visible", "cycle incomplete"],
-)
-def test_a_popped_task_goes_out_again_in_a_complete_cycle_after_its_visibility(ago, complete, out_again):
-    groups = [group(["a"])]
-    (task,) = queue(groups)
-    again = plan(groups, [popped(task, timedelta(minutes=ago))], complete=complete)
-    assert again.republished == ((task.id,) if out_again else ())
+def test_a_cooling_task_is_worded_anew_like_a_ready_one():
+    (task,) = queue([group(["a", "b"])])
+    again = plan([group(["b"])], [replace(task, state=TaskState.COOLING, in_list=False)])
+    assert keys_of(again.revised) == ["b"]
+
+
+def test_a_claim_that_a_later_look_does_not_bear_out_is_reopened_for_what_is_still_wanted():
+    (task,) = queue([group(["a", "b"])])
+    again = plan([group(["b"])], [claimed(task, timedelta(minutes=1))])
+    assert [one.id for one in again.reopened] == [task.id]
+    assert keys_of(again.reopened) == ["b"]
     assert not again.published
 
 
-def test_a_task_that_goes_out_again_asks_only_for_what_is_still_wanted():
-    (task,) = queue([group(["a", "b"])])
-    again = plan([group(["b"])], [popped(task, timedelta(hours=1))])
-    assert again.republished == (task.id,)
-    assert keys_of(again.revised) == ["b"]
+def test_a_claim_that_is_borne_out_leaves_the_queue():
+    (task,) = queue([group(["a"])])
+    assert plan([], [claimed(task, timedelta(minutes=1))]).withdrawn == (task.id,)
+
+
+def test_a_claim_from_after_the_look_keeps_its_keys_to_itself():
+    groups = [group(["a"])]
+    (task,) = queue(groups)
+    again = plan(groups, [claimed(task, -timedelta(minutes=1))], undecided=lambda _: True)
+    assert again == QueuePlan()
+
+
+def test_a_false_claim_whose_level_is_full_waits_with_the_deferred():
+    (task,) = queue([group(["a"], levels=[0])])
+    full = queue([group([f"{number:04d}" for number in range(100)], levels=[0] * 100, batch_size=1)])
+    groups = [group([*(f"{number:04d}" for number in range(100)), "a"], levels=[0] * 101, batch_size=1)]
+    again = plan(groups, [*full, claimed(task, timedelta(minutes=1))])
+    assert (again.withdrawn, again.reopened, again.deferred) == ((task.id,), (), 1)
 
 
 def test_full_levels_defer_the_rest_and_a_later_plan_tops_them_up():
@@ -257,7 +277,9 @@ class Lake(RuleBasedStateMachine):
     def consumers_pop(self, picks, done):
         for place, task in enumerate(sorted(self.queue.values(), key=lambda one: one.id)):
             if place in picks:
-                self.queue[task.id] = replace(task, ready=False)
+                if not task.is_ours or task.state is TaskState.COOLING:
+                    continue
+                self.queue[task.id] = replace(task, in_list=False)
                 for key in json.loads(task.body)["keys"] if done else ():
                     entry = next(
                         entry for entry in self.states if entry[0][:2] == _type(task) and entry[1] == key
@@ -269,33 +291,38 @@ class Lake(RuleBasedStateMachine):
         self.now += timedelta(minutes=minutes)
         self.batch_size = size
 
-    @rule(complete=st.booleans())
-    def a_cycle_runs(self, complete):
+    @rule(picks=st.sets(st.integers(0, 11), max_size=4))
+    def consumers_claim(self, picks):
+        for place, task in enumerate(sorted(self.queue.values(), key=lambda one: one.id)):
+            if place in picks and not task.is_ours:
+                self.queue[task.id] = replace(task, state=TaskState.CLAIMED, at=self.now)
+
+    @rule()
+    def a_cycle_runs(self):
         before = dict(self.queue)
-        acted = self.cycle(complete)
+        acted = self.cycle()
         for name in acted.withdrawn:
             del self.queue[name]
-        for name in acted.noticed_gone:
-            assert not self.queue[name].ready
-            self.queue[name] = replace(self.queue[name], gone_at=self.now)
-        for name in acted.republished:
-            assert not self.queue[name].ready
-            self.queue[name] = replace(self.queue[name], ready=True, gone_at=None)
+        for task in acted.reopened:
+            assert self.queue[task.id].state is TaskState.CLAIMED
+            self.queue[task.id] = replace(
+                self.queue[task.id], state=TaskState.COOLING, priority=task.priority, body=task.body
+            )
         for task in (*acted.revised, *acted.moved):
-            assert self.queue[task.id].ready
+            assert self.queue[task.id].is_ours
             self.queue[task.id] = replace(self.queue[task.id], priority=task.priority, body=task.body)
         for task in acted.published:
             assert task.id not in self.queue
             assert self.all_wanted(task)
-            self.queue[task.id] = OutstandingTask(task.id, task.priority, task.source, task.body, ready=True)
-        assert acted.outstanding == len(self.queue)
+            self.queue[task.id] = OutstandingTask(task.id, task.priority, task.source, task.body)
+        assert acted.outstanding == self.open_tasks()
         self.unknown_was_left_alone(before)
-        again = self.cycle(complete)
+        again = self.cycle()
         assert again == QueuePlan(
-            deferred=again.deferred, unproven=again.unproven, outstanding=len(self.queue)
+            deferred=again.deferred, unproven=again.unproven, outstanding=self.open_tasks()
         )
         assert all(
-            self.all_wanted(task) for task in self.queue.values() if task.ready and not self.undecided(task)
+            self.all_wanted(task) for task in self.queue.values() if task.is_ours and not self.undecided(task)
         )
         self.caps_hold()
 
@@ -330,16 +357,22 @@ class Lake(RuleBasedStateMachine):
         ]
         return made
 
-    def cycle(self, complete):
+    def open_tasks(self):
+        return sum(task.state is not TaskState.CLAIMED for task in self.queue.values())
+
+    def cycle(self):
         return queue_plan(
             self.groups(),
             self.queue.values(),
             TINY,
-            facts(started_at=self.now, complete=complete, undecided=self.undecided),
+            facts(as_of=self.now, undecided=self.undecided),
         )
 
     def undecided(self, task):
         source, data_type, keys = _parts(task)
+        held = self.queue.get(task.id)
+        if held is not None and held.state is TaskState.CLAIMED and held.at >= self.now:
+            return True
         return any(self.word(source, data_type, key) == "unknown" for key in keys)
 
     def word(self, source, data_type, key):
@@ -362,10 +395,11 @@ class Lake(RuleBasedStateMachine):
                 assert self.queue[name].priority == task.priority
 
     def caps_hold(self):
-        levels = Counter(task.priority for task in self.queue.values())
+        out = [task for task in self.queue.values() if task.state is not TaskState.CLAIMED]
+        levels = Counter(task.priority for task in out)
         assert all(levels[level] <= TINY.per_level[level] for level in Priority)
-        assert len(self.queue) <= TINY.in_all
-        assert sum(_type(task) == ("b", "new") for task in self.queue.values()) <= TINY.unproven_max
+        assert len(out) <= TINY.in_all
+        assert sum(_type(task) == ("b", "new") for task in out) <= TINY.unproven_max
 
 
 def _type(task):

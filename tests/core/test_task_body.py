@@ -22,7 +22,7 @@ def published(wanted, keys, priorities=None):
 
 def out(task, body=None):
     """Return ``task`` as the queue gives it back."""
-    return OutstandingTask(task.id, task.priority, task.source, body or task.body, ready=True)
+    return OutstandingTask(task.id, task.priority, task.source, body or task.body)
 
 
 def test_the_body_is_ascii_json_with_the_id_first_and_the_fields_of_version_one():

@@ -1,17 +1,28 @@
 -- The part that every queue_*.lua script shares; it is put in front of each of them.
 -- KEYS  1-4 P:queue:critical|high|medium|low  LIST of task bodies, oldest first (what scrapers pop)
 --       5   P:q:body       HASH id -> body as last published
---       6   P:q:meta       HASH id -> state,level,attempts,token,source   (state R: published, not settled)
---       7   P:q:gone       ZSET id -> when it was first noticed gone from its list, in ms
---       8   P:q:stats      HASH counter -> how often
+--       6   P:q:meta       HASH id -> state,level,attempts,token,source
+--       7   P:q:lease      ZSET id -> when its lease ends, in ms
+--       8   P:q:stats      HASH counter -> how often; open:<level> -> tasks that caps bound
 --       9   P:q:lake       STRING, the one lake whose tasks live under this prefix
 --       10  P:cycle:fence  STRING, the greatest fence that a cycle was given (ledger.lua) or wrote with
--- ARGV  1 lake | 2 fence | 3.. as each script says
--- A body opens with {"id":"<hex>"; nothing else of it is ever read here. Times are the server's.
+--       11  P:q:cool       ZSET id -> when it is ready again, in ms
+--       12  P:q:acked      ZSET id -> when it was last claimed to be done, in ms
+--       13  P:q:dead       ZSET id -> when it was given up, in ms
+--       14  P:q:deadbody   HASH id -> why, a newline, level,source, a newline, body
+--       15  P:q:src        HASH l:<source> -> in flight at most,ms between two,burst | f:<source> -> in flight
+--                          | t:<source> -> when the rate allows the next, in ms
+--       16  P:q:wake       LIST of one item for each time that something became ready, 64 at most
+--       17  P:results      LIST of results, scraper -> engine
+-- States: R ready (its body stands in its list) | L leased (token; '' where a plain consumer popped it)
+--       | M moot (leased, and its gap is closed) | C cooling | A claimed (token: done, absent or expired)
+-- A body opens with {"id":"<hex>"; nothing else of it is ever decoded here. Times are the server's.
 
 local call = redis.call
 local LISTS = {[0] = KEYS[1], KEYS[2], KEYS[3], KEYS[4]}
-local BODY, META, GONE, STATS, LAKE, FENCE = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local BODY, META, LEASE, STATS, LAKE, FENCE = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local COOL, ACKED, DEAD, DEADBODY, SRC, WAKE, RESULTS =
+  KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16], KEYS[17]
 
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -20,14 +31,136 @@ local function id_of(body)
   return body and string.match(body, '^{"id":"(%x+)"')
 end
 
--- nil where the record is damaged (an append-only file carries no checksums)
-local function unpack_meta(text)
-  local state, level, attempts, token, source = string.match(text, '^(%a),([0-3]),(%d+),([^,]*),(.*)$')
-  return state, tonumber(level), tonumber(attempts), token, source
+-- The record, and its text: only the text where it is damaged (an append-only file carries no checksums).
+local function record_of(id)
+  local text = call('HGET', META, id)
+  local state, level, attempts, token, source =
+    string.match(text or '', '^([RLMCA]),([0-3]),(%d+),([^,]*),(.*)$')
+  if not state then return nil, text end
+  local task = {
+    state = state, level = tonumber(level), attempts = tonumber(attempts), token = token, source = source,
+  }
+  return task, text
 end
 
-local function pack_meta(state, level, attempts, token, source)
-  return state .. ',' .. level .. ',' .. attempts .. ',' .. token .. ',' .. source
+local function count(name, by)
+  if by ~= 0 then call('HINCRBY', STATS, name, by) end
+end
+
+-- Caps bound what is ready, out, or about to be ready; a claimed task only waits to be looked at.
+local function is_open(task) return task and task.state ~= 'A' end
+
+local function in_flight(task) return task and (task.state == 'L' or task.state == 'M') end
+
+local function limits_of(source)
+  local text = call('HGET', SRC, 'l:' .. source)
+  if not text then return nil end
+  local most, interval, burst = string.match(text, '^(%d+),(%d+),(%d+)$')
+  return {most = tonumber(most) or 0, interval = tonumber(interval) or 0, burst = tonumber(burst) or 1}
+end
+
+local function flies(source, by)
+  if call('HEXISTS', SRC, 'l:' .. source) == 1 and call('HINCRBY', SRC, 'f:' .. source, by) < 0 then
+    call('HSET', SRC, 'f:' .. source, 0)
+  end
+end
+
+-- Tell the books of a task's change from `old` to `new`; nil stands for none.
+local function book(old, new)
+  if is_open(old) and not (is_open(new) and new.level == old.level) then count('open:' .. old.level, -1) end
+  if is_open(new) and not (is_open(old) and new.level == old.level) then count('open:' .. new.level, 1) end
+  if in_flight(old) and not in_flight(new) then flies(old.source, -1) end
+  if in_flight(new) and not in_flight(old) then flies(new.source, 1) end
+end
+
+local function write(id, old, new)
+  call('HSET', META, id, new.state .. ',' .. new.level .. ',' .. new.attempts .. ',' .. new.token .. ',' .. new.source)
+  book(old, new)
+end
+
+local function with(task, state, token)
+  return {state = state, level = task.level, attempts = task.attempts, token = token or '', source = task.source}
+end
+
+local function erase(id, old)
+  call('HDEL', META, id)
+  call('HDEL', BODY, id)
+  call('ZREM', LEASE, id)
+  call('ZREM', COOL, id)
+  book(old, nil)
+end
+
+-- A full server refuses a script at its first write that needs memory, unless one that needs none came before.
+local function allow_when_full() call('ZREM', COOL, '') end
+
+local function wake()
+  if call('LLEN', WAKE) < 64 then call('RPUSH', WAKE, '1') end
+end
+
+local function dead_text(why, level, source, body)
+  return string.gsub(why, '\n', ' ') .. '\n' .. level .. ',' .. string.gsub(source, '\n', ' ') .. '\n' .. body
+end
+
+local function bury(id, task, why)
+  local body = call('HGET', BODY, id) or ''
+  call('ZADD', DEAD, now, id)
+  call('HSET', DEADBODY, id, dead_text(why, task.level, task.source, body))
+  erase(id, task)
+  count('dead', 1)
+end
+
+-- Equal jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), drawn from the id.
+local function backoff(id, attempts, base, most)
+  local wait = math.min(base * 2 ^ math.max(attempts - 1, 0), most)
+  local at = (attempts * 5) % 24 + 1
+  local part = (tonumber(string.sub(id, at, at + 5), 16) or 0) / 16777216
+  return math.floor(wait / 2 + part * wait / 2)
+end
+
+local function cool(id, task, wait)
+  call('ZREM', LEASE, id)
+  call('ZADD', COOL, now + wait, id)
+  write(id, task, with(task, 'C'))
+end
+
+-- Cooling, or dead after `most_attempts` deliveries; returns whether it may come back.
+local function retry(id, task, wait, most_attempts, why)
+  if task.attempts >= most_attempts then
+    bury(id, task, why)
+    return false
+  end
+  cool(id, task, wait)
+  return true
+end
+
+-- Put cooling tasks that are due back into their lists.
+local function promote(most)
+  local due = call('ZRANGEBYSCORE', COOL, '-inf', now, 'LIMIT', 0, most)
+  local promoted = 0
+  for _, id in ipairs(due) do
+    local task = record_of(id)
+    local body = call('HGET', BODY, id)
+    call('ZREM', COOL, id)
+    if task and task.state == 'C' and id_of(body) == id then
+      call('RPUSH', LISTS[task.level], body)
+      write(id, task, with(task, 'R'))
+      promoted = promoted + 1
+    end
+  end
+  if promoted > 0 then wake() end
+  return promoted
+end
+
+-- A claim: the body stays until the engine has looked.
+local function claim(id, task, how, at)
+  call('ZREM', LEASE, id)
+  call('ZREM', COOL, id)
+  call('ZADD', ACKED, at or now, id)
+  write(id, task, with(task, 'A', how))
+end
+
+local function unlist(task, id)
+  return call('LREM', LISTS[task.level], -1, call('HGET', BODY, id) or '')
 end
 
 -- id -> every {level, body} that stands in a list under that id; what is not a task has no id
@@ -48,7 +181,8 @@ end
 -- Refuse before the first write: nothing of a refused call is done.
 local function refusal()
   for level = 0, 3 do call('LLEN', LISTS[level]) end -- a key of another type raises here
-  call('HLEN', BODY); call('HLEN', META); call('HLEN', STATS); call('ZCARD', GONE)
+  for _, hash in ipairs({BODY, META, STATS, DEADBODY, SRC}) do call('HLEN', hash) end
+  for _, set in ipairs({LEASE, COOL, ACKED, DEAD}) do call('ZCARD', set) end
   local newest = call('GET', FENCE)
   if newest and (tonumber(newest) or 0) > tonumber(ARGV[2]) then
     return redis.error_reply('FENCED by ' .. newest)
@@ -63,11 +197,13 @@ local function sign()
   if (tonumber(call('GET', FENCE)) or 0) < tonumber(ARGV[2]) then call('SET', FENCE, ARGV[2]) end
 end
 
-local function count(name, by)
-  if by > 0 then call('HINCRBY', STATS, name, by) end
+-- Take every copy of a task out of the lists.
+local function unlist_all(found, id)
+  for _, copy in ipairs(found[id] or {}) do call('LREM', LISTS[copy.level], -1, copy.body) end
+  found[id] = nil
 end
 
--- Put a body into one list, once: in place where the list holds the id already, else at the list's end.
+-- Put a ready task's body into one list, once: in place where it stands there already, else at the end.
 -- The write that a full server refuses comes first, so that it refuses the whole call.
 local function place(found, id, level, body)
   local kept
@@ -84,13 +220,4 @@ local function place(found, id, level, body)
   end
   found[id] = {{level = level, body = body}}
   call('HSET', BODY, id, body)
-  call('ZREM', GONE, id)
-end
-
-local function forget(found, id)
-  for _, copy in ipairs(found[id] or {}) do call('LREM', LISTS[copy.level], -1, copy.body) end
-  found[id] = nil
-  call('HDEL', META, id)
-  call('HDEL', BODY, id)
-  call('ZREM', GONE, id)
 end

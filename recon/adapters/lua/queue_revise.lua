@@ -1,23 +1,30 @@
--- Replaces bodies of ready tasks at their place in their lists; returns one word per task: revised or gone.
--- KEYS  1-4 lists | 5 body | 6 meta | 7 gone | 8 stats | 9 lake | 10 fence (queue.lua)
+-- Replaces bodies of tasks that no consumer has, ready (at their place) or cooling; one word per task: revised or gone.
+-- KEYS  queue.lua
 -- ARGV  1 lake | 2 fence | 3.. (id, body)*
 
 local refused = refusal()
 if refused then return refused end
 sign()
 
-local found = listed()
+local function revise(id, body)
+  local task = record_of(id)
+  if not task then return 'gone' end
+  if task.state == 'R' then
+    local at = call('LPOS', LISTS[task.level], call('HGET', BODY, id) or '')
+    if not at then return 'gone' end
+    call('LSET', LISTS[task.level], at, body)
+  elseif task.state ~= 'C' then
+    return 'gone'
+  end
+  call('HSET', BODY, id, body)
+  return 'revised'
+end
+
 local outcomes, revised = {}, 0
 for i = 3, #ARGV, 2 do
-  local id, body = ARGV[i], ARGV[i + 1]
-  local meta = call('HGET', META, id)
-  if meta and unpack_meta(meta) == 'R' and found[id] then
-    place(found, id, found[id][1].level, body)
-    revised = revised + 1
-    outcomes[#outcomes + 1] = 'revised'
-  else
-    outcomes[#outcomes + 1] = 'gone'
-  end
+  local outcome = revise(ARGV[i], ARGV[i + 1])
+  if outcome == 'revised' then revised = revised + 1 end
+  outcomes[#outcomes + 1] = outcome
 end
 count('revised', revised)
 return outcomes

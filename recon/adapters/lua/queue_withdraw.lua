@@ -1,22 +1,37 @@
--- Takes tasks out, ready or popped; returns one word per id: withdrawn or unknown.
--- KEYS  1-4 lists | 5 body | 6 meta | 7 gone | 8 stats | 9 lake | 10 fence (queue.lua)
+-- Takes tasks out; a leased one becomes moot: its holder hears of it. One word per id: withdrawn, moot or unknown.
+-- KEYS  queue.lua
 -- ARGV  1 lake | 2 fence | 3.. ids
 
 local refused = refusal()
 if refused then return refused end
+allow_when_full()
 
-local found = listed()
+local every
+local function withdraw(id)
+  local task, text = record_of(id)
+  if not text then return 'unknown' end
+  if not task then -- unreadable: whatever stands under it goes
+    every = every or listed()
+    unlist_all(every, id)
+  elseif (task.state == 'L' or task.state == 'M') and task.token ~= '' then
+    write(id, task, with(task, 'M', task.token))
+    return 'moot'
+  elseif task.state == 'R' then
+    unlist(task, id)
+  end
+  erase(id, task)
+  return 'withdrawn'
+end
+
 local outcomes, withdrawn = {}, 0
 for i = 3, #ARGV do
-  local id = ARGV[i]
-  if call('HEXISTS', META, id) == 1 then
-    forget(found, id)
+  local outcome = withdraw(ARGV[i])
+  if outcome ~= 'unknown' then
     withdrawn = withdrawn + 1
-    outcomes[#outcomes + 1] = 'withdrawn'
-  else
-    outcomes[#outcomes + 1] = 'unknown'
+    call('ZREM', ACKED, ARGV[i])
   end
+  outcomes[#outcomes + 1] = outcome
 end
-if withdrawn > 0 then sign() end -- last: a full server still lets tasks go, once something was deleted
+if withdrawn > 0 then sign() end
 count('withdrawn', withdrawn)
 return outcomes

@@ -1,0 +1,33 @@
+-- Sends claimed tasks back whose work is not there, worded anew; one word per task: reopened, dead or gone.
+-- They cool first, but for those whose consumer had its time and said nothing: these have waited.
+-- KEYS  queue.lua
+-- ARGV  1 lake | 2 fence, or '' where no cycle asks | 3 first wait in ms | 4 longest wait | 5 deliveries at most | 6.. (id, level, body)*
+
+if ARGV[2] ~= '' then
+  local refused = refusal()
+  if refused then return refused end
+end
+
+local function reopen(id, level, body)
+  local task = record_of(id)
+  if not task or task.state ~= 'A' then return 'gone' end
+  call('HSET', BODY, id, body)
+  task.level = level -- a claimed task is at no level in the books
+  local wait = backoff(id, task.attempts, tonumber(ARGV[3]), tonumber(ARGV[4]))
+  call('ZREM', ACKED, id)
+  if not retry(id, task, wait, tonumber(ARGV[5]), 'claimed, and not there') then return 'dead' end
+  if task.token == 'expired' then
+    call('ZADD', COOL, now, id)
+    promote(1)
+  end
+  return 'reopened'
+end
+
+local outcomes, reopened = {}, 0
+for i = 6, #ARGV, 3 do
+  local outcome = reopen(ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2])
+  if outcome == 'reopened' then reopened = reopened + 1 end
+  outcomes[#outcomes + 1] = outcome
+end
+count('reopened', reopened)
+return outcomes
