@@ -258,5 +258,4 @@ def _in_whole_partitions(domain: Domain, ordinals: Ordinals, seen: Mask) -> BitM
 
 def _of_folder(live: LiveLook, look: Look) -> BitMap:
     """Look at keys of one folder; return the ordinals of those that were seen to be there or not."""
-    keys = [(raw, raw + b"\0") for raw in map(str.encode, look.keys.to_list())]
-    return bitmap(look.ordinals[: live.listed(keys) if look.dense and live.ordered else live.asked(keys)])
+    return bitmap(look.ordinals[: live.of_folder(look)])

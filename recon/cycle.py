@@ -14,6 +14,7 @@ from recon import plan as plans
 from recon import sketch_file
 from recon.aws_reports import ReportPlace, refuse_unread
 from recon.catalog_copies import count_complete_cycle
+from recon.claim_books import load_claims
 from recon.comparison import Comparison, compared, unconfirmed_words
 from recon.confirmation import confirmed
 from recon.core.catalog import Catalog
@@ -30,8 +31,10 @@ from recon.publication import gaps_file_written, publish, unsaved
 from recon.report import report_document
 from recon.report_scan import scan_file
 from recon.scan import Clock, scan
+from recon.settlement import Settling, conclude_claims, settle
 from recon.sharding import Sharding, by_files, read_for, scope, sharding
 from recon.source import source_of
+from recon.withheld import Withheld
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ def plan(
 ) -> Judgement:
     """Freeze what is expected at this instant and cut the key space, or a report of it, into shards."""
     started_at = ports.clock()
+    absent = load_claims(ports.state).waivers(started_at)
+    inventory = replace(inventory, waivers=(*inventory.waivers, *absent))
     draft = Plan(cycle_id, started_at, inventory, options, (), tuple(catalogs), notices=inventory.notices)
     judged = plans.advised(plans.judgement(draft, catalogs))
     cover = scope(judged)
@@ -117,7 +122,13 @@ def compare(ports: Ports, judged: Judgement) -> Comparison:
 
 
 def record(
-    ports: Ports, judged: Judgement, found: Comparison, counts: PublishCounts, timings_s: Mapping[str, float]
+    ports: Ports,
+    judged: Judgement,
+    found: Comparison,
+    counts: PublishCounts,
+    timings_s: Mapping[str, float],
+    *,
+    fence: int,
 ) -> dict[str, object]:
     """Remember what the next cycle needs, then write the cycle's report and make it the latest one."""
     options = judged.plan.options
@@ -134,10 +145,47 @@ def record(
     ports.state.put(f"cycles/{cycle_id}/report.json", json.dumps(document).encode())
     if options.dry_run and not options.dry_run_kept:
         return document
-    ports.state.put("latest.json", json.dumps({"cycle_id": cycle_id}).encode())
+    ports.state.put("latest.json", json.dumps({"cycle_id": cycle_id, "fence": fence}).encode())
     keep(ports.state, found)
     forget_earlier(ports.state, {cycle_id, *kept_cycles(ports.state)})
     return document
+
+
+def settling(ports: Ports, options: Options) -> Settling:
+    """Return what settles claims under a plan's options."""
+    return Settling(
+        ports.lister,
+        ports.state,
+        ports.queue,
+        ports.clock,
+        options.lake,
+        options.claim_rules,
+        options.confirm_requests_max,
+    )
+
+
+def refill(ports: Ports, found: Comparison, fence: int) -> PublishCounts:
+    """Publish what a finished cycle wanted and the caps held back, as far as there is room by now.
+
+    Raises:
+        CycleFencedError: A newer cycle has begun, and publishes itself.
+    """
+    options = found.judged.plan.options
+    withheld = Withheld(found, load_claims(ports.state), options.claim_rules, ports.clock())
+    return publish(ports.queue, found.judged, found, fence, withheld).counts
+
+
+def _published(ports: Ports, judged: Judgement, found: Comparison, fence: int) -> PublishCounts:
+    """Settle what scrapers claim, then publish what is still wanted."""
+    options = judged.plan.options
+    claimed = settling(ports, options)
+    if not options.dry_run:
+        settle(claimed)
+    withheld = Withheld(found, load_claims(ports.state), options.claim_rules, ports.clock())
+    published = publish(ports.queue, judged, found, fence, withheld)
+    if not options.dry_run and found.complete:
+        conclude_claims(claimed, judged.plan.as_of, published.refuted)
+    return published.counts
 
 
 def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, float]) -> dict[str, object]:
@@ -147,10 +195,10 @@ def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, 
     timings_s = {"plan": spent_s.get("plan", 0.0), "scan": scanned_at - (planned_at or scanned_at)}
     found = compare(ports, judged)
     compared_at = ports.clock().timestamp()
-    counts = publish(ports.queue, judged, found, fence)
+    counts = _published(ports, judged, found, fence)
     at_risk = unsaved(ports.queue, judged.plan.options, counts)
     published_at = ports.clock().timestamp()
     timings_s |= {"compare": compared_at - scanned_at, "publish": published_at - compared_at}
     slow = exceeded(judged.plan.options.performance, timings_s)
     found = replace(found, warnings=(*found.warnings, *unconfirmed_words(found), *at_risk, *slow))
-    return record(ports, judged, found, counts, timings_s)
+    return record(ports, judged, found, counts, timings_s, fence=fence)

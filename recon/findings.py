@@ -25,6 +25,11 @@ def latest(state: StateStore) -> str:
     return str(json.loads(content)["cycle_id"])
 
 
+def latest_fence(state: StateStore) -> int:
+    """Return the fence of the last finished cycle; 0 where it is not known."""
+    return int(json.loads(state.get("latest.json") or b"{}").get("fence", 0))
+
+
 def report(state: StateStore, cycle_id: str) -> dict[str, object]:
     """Return the report of a finished cycle."""
     content = state.get(f"cycles/{cycle_id}/report.json")

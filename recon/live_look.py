@@ -12,7 +12,7 @@ from itertools import accumulate, islice
 import polars as pl
 import pyarrow as pa
 
-from recon.core.looks import Interval, just_before, shared_folder
+from recon.core.looks import Interval, Look, just_before, shared_folder
 from recon.errors import LakeError
 from recon.model import KeyRange
 from recon.ports import LISTING_SCHEMA, Lister, Page
@@ -54,6 +54,11 @@ class LiveLook:
     def listed(self, wanted: Sequence[Interval], most: int | None = None) -> int:
         """List past ascending intervals, ``most`` pages at most; return how many are known then."""
         return self._known(islice(self._list_past(wanted), most))
+
+    def of_folder(self, look: Look) -> int:
+        """Look at the keys of one folder; return how many of them are known, from the first on."""
+        keys = [(raw, raw + b"\0") for raw in map(str.encode, look.keys.to_list())]
+        return self.listed(keys) if look.dense and self.ordered else self.asked(keys)
 
     def below(self, prefix: str) -> bool:
         """List everything below a prefix; return whether all of it was seen."""

@@ -20,6 +20,7 @@ from recon.core.aws_manifest import Manifest
 from recon.core.binding import bind
 from recon.core.bound import BoundType
 from recon.core.catalog import Catalog
+from recon.core.claims import SCRAPERS, ClaimRules
 from recon.core.cost import Prices
 from recon.core.dimensions import SeasonsDimension
 from recon.core.domain import MAX_EXPECTED_KEYS, Domain
@@ -136,6 +137,7 @@ class Options:
     interval_s: float = 3600.0
     confirm_requests_max: int = 1000
     hold_unconfirmed: bool = False
+    claim_rules: ClaimRules = field(default_factory=ClaimRules)
 
     @property
     def prices(self) -> Prices:
@@ -246,9 +248,10 @@ def advised(judged: Judgement) -> Judgement:
     plan = judged.plan
     season = next((item for item in plan.inventory.dimensions if item.name == "season"), None)
     starts = season.starts if isinstance(season, SeasonsDimension) else DEFAULT_STARTS
+    declared = [waiver for waiver in plan.inventory.waivers if waiver.by != SCRAPERS]
     told = [
         *stale_pins(plan.options.policy, plan.now, starts),
-        *idle_waivers(plan.inventory.waivers, judged.domains, judged.skipped),
+        *idle_waivers(declared, judged.domains, judged.skipped),
     ]
     return replace(judged, notices=(*judged.notices, *told))
 

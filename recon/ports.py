@@ -254,8 +254,11 @@ class TaskQueue(Protocol):
         """Replace bodies of tasks that no consumer has (the level stays); return id -> revised or gone."""
         ...
 
-    def withdraw(self, ids: Sequence[str], *, fence: int) -> dict[str, str]:
-        """Take tasks out; return id -> withdrawn, moot (leased: its holder hears of it) or unknown."""
+    def withdraw(self, ids: Sequence[str], *, fence: int | None) -> dict[str, str]:
+        """Take tasks out; return id -> withdrawn, moot (leased: its holder hears of it) or unknown.
+
+        Without a fence it is no cycle that asks, and it is not refused.
+        """
         ...
 
     def tick(self) -> TickCounts:
@@ -279,6 +282,10 @@ class TaskQueue(Protocol):
 
     def settle(self, results: Sequence[TaskResult]) -> list[str]:
         """Settle tasks by what consumers said; return settled, late, repeated, taken or unknown for each."""
+        ...
+
+    def turn(self, ttl_s: float) -> AbstractContextManager[bool]:
+        """Take the only place in which claims are settled, for ``ttl_s`` at most; False where it is taken."""
         ...
 
     def collect(self, results: Sequence[bytes]) -> None:

@@ -3,59 +3,70 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-import numpy as np
-
 from recon.comparison import Comparison
-from recon.core.block import ordinals_of
 from recon.core.gaps import DomainKeys
 from recon.core.gaps_document import gaps_document
 from recon.core.scrape import QueuePlan, queue_plan
 from recon.core.standing import CycleFacts
 from recon.core.task_body import WantedGroup
 from recon.errors import BrokerError, StateError
-from recon.model import PublishCounts
+from recon.model import PublishCounts, ScrapeTask
 from recon.plan import Judgement, Options
 from recon.ports import Outputs, TaskQueue
 from recon.undecided import Undecided
+from recon.withheld import Withheld, without_ordinals
 
 #: Seconds that a cycle waits at most for its publication to be on the queue server's disk.
 SAVED_TIMEOUT_S = 2.0
 
 
-def publish(queue: TaskQueue, judged: Judgement, found: Comparison, fence: int) -> PublishCounts:
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a publication did; ``refuted`` are tasks said to be done that the cycle saw not to be."""
+
+    counts: PublishCounts
+    refuted: tuple[ScrapeTask, ...] = ()
+
+
+def publish(
+    queue: TaskQueue, judged: Judgement, found: Comparison, fence: int, withheld: Withheld
+) -> Publication:
     """Make the queues hold the wanted work, once, within the caps; nothing is done for what was not seen."""
     options = judged.plan.options
     if options.dry_run and not options.dry_run_plans_tasks:
-        return PublishCounts(outstanding=len(queue.outstanding(options.lake)))
-    if not options.dry_run:
-        queue.tick()
-    wanted, outstanding = _queue_plan(queue, judged, found)
+        return Publication(PublishCounts(outstanding=len(queue.outstanding(options.lake))))
+    wanted, outstanding = _queue_plan(queue, judged, found, withheld)
     held = sum(map(len, found.unconfirmed.values())) if options.hold_unconfirmed else 0
     counts = _planned(wanted, outstanding, held)
     if options.dry_run:
-        return counts
+        return Publication(counts)
     # Asked even when there is nothing to withdraw: a cycle that was overtaken must not go on to its report.
     queue.withdraw(wanted.withdrawn, fence=fence)
-    reopened = list(queue.reopen(wanted.reopened, fence=fence).values())
+    reopened = queue.reopen(wanted.reopened, fence=fence)
+    refuted = tuple(
+        task for task in wanted.reopened if reopened[task.id] != "gone" and task.id in wanted.said
+    )
     if "gone" in queue.revise(wanted.revised, fence=fence).values():
         # A consumer popped a task while it was being revised: its keys are out after all.
-        wanted, _ = _queue_plan(queue, judged, found)
+        wanted, _ = _queue_plan(queue, judged, found, withheld)
     as_of = judged.plan.as_of
     queue.publish(wanted.moved, fence=fence, observed_at=as_of)
     outcomes = list(queue.publish(wanted.published, fence=fence, observed_at=as_of).values())
-    return replace(
+    back = [*reopened.values(), *outcomes]
+    told = replace(
         counts,
         published=outcomes.count("new") + outcomes.count("reopened"),
         suppressed=outcomes.count("suppressed"),
         deferred=wanted.deferred + outcomes.count("deferred"),
         repaired=outcomes.count("repaired"),
-        reopened=reopened.count("reopened") + outcomes.count("reopened"),
-        dead=outcomes.count("dead") + reopened.count("dead"),
+        reopened=back.count("reopened"),
+        dead=back.count("dead"),
         outstanding=len(queue.outstanding(options.lake)),
     )
+    return Publication(told, refuted)
 
 
 def unsaved(queue: TaskQueue, options: Options, counts: PublishCounts) -> tuple[str, ...]:
@@ -91,17 +102,20 @@ def gaps_file_written(queue: TaskQueue, outputs: Outputs, options: Options, now:
     return ()
 
 
-def _queue_plan(queue: TaskQueue, judged: Judgement, found: Comparison) -> tuple[QueuePlan, int]:
+def _queue_plan(
+    queue: TaskQueue, judged: Judgement, found: Comparison, withheld: Withheld
+) -> tuple[QueuePlan, int]:
     """Return what to do with the queues as they are now, and how many tasks they hold."""
     options = judged.plan.options
     outstanding = queue.outstanding(options.lake)
     undecided = Undecided(found, outstanding)
+    out = {task.id for task in outstanding if not task.is_ours}
     facts = CycleFacts(
         lake=options.lake,
         as_of=judged.plan.as_of,
-        undecided=undecided,
+        undecided=lambda body: undecided(body) or (body.id in out and withheld.leaves(body)),
     )
-    groups = [group for gap in found.gaps for group in gap.groups]
+    groups = withheld.without(group for gap in found.gaps for group in gap.groups)
     if options.hold_unconfirmed:
         groups = [free for group in groups if (free := _free(found, undecided, group)) is not None]
     return queue_plan(groups, outstanding, options.limits, facts), len(outstanding)
@@ -112,12 +126,7 @@ def _free(found: Comparison, undecided: Undecided, group: WantedGroup) -> Wanted
     if not isinstance(group.keys, DomainKeys):
         return None if undecided.is_held(group.source, group.data_type, group.partition) else group
     number = found.judged.domains.index(group.keys.numbering.domain)
-    ordinals = group.keys.ordinals
-    free = ~np.isin(ordinals, ordinals_of(undecided.held(number)))
-    if not free.any():
-        return None
-    keys = DomainKeys(group.keys.numbering, ordinals[free])
-    return replace(group, priorities=group.priorities[free], due=group.due[free], keys=keys)
+    return without_ordinals(group, group.keys, undecided.held(number))
 
 
 def _planned(wanted: QueuePlan, outstanding: int, held: int) -> PublishCounts:

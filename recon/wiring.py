@@ -25,6 +25,7 @@ from recon.aws_reports import ReportPlace
 from recon.catalog_copies import choice
 from recon.core.binding import Catalog
 from recon.core.brake import BrakeLimits
+from recon.core.claims import ClaimRules
 from recon.core.description import described_domain
 from recon.core.inventory import Inventory
 from recon.core.inventory_setup import PREFIX
@@ -286,6 +287,15 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
         interval_s=chosen.interval_s,
         confirm_requests_max=chosen.s3.confirm_requests_max,
         hold_unconfirmed=chosen.s3.hold_unconfirmed,
+        claim_rules=claim_rules(chosen),
+    )
+
+
+def claim_rules(chosen: Settings) -> ClaimRules:
+    """Return when a key is given up, and when a scraper is paused."""
+    breaker = chosen.scrapers_defaults.breaker
+    return ClaimRules(
+        chosen.gap_detection.max_attempts, breaker.refuted_in_row, timedelta(seconds=breaker.probe_after_s)
     )
 
 

@@ -424,9 +424,7 @@ def test_an_endpoint_is_kept_without_its_password_and_says_so(tmp_path):
             "reconciliation_loop.alert_channels has no effect yet",
         ),
         ("notifications: {enabled: true}", "notifications has no effect yet"),
-        ("gap_detection: {max_attempts: 3}", "gap_detection.max_attempts has no effect yet"),
         ("task_queue: {task_ttl_days: 30}", "task_queue.task_ttl_days has no effect yet"),
-        ("reconciliation_loop: {min_interval: 1m}", "reconciliation_loop.min_interval has no effect yet"),
         (
             "reconciliation_loop: {alert_on_failure: true}",
             "reconciliation_loop.alert_on_failure has no effect yet",

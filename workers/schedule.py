@@ -1,4 +1,4 @@
-"""Beat's entries: the cycle, by its interval, and the watchdog."""
+"""Beat's entries: the cycle, by its interval, the watchdog, and the care for the queues."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from recon.settings import Settings
 
 #: The watchdog looks for shards past their deadline, and for chords that never fired, this often.
 WATCHDOG_EVERY_S = 20.0
+#: Claims are settled, and the queues topped up, this often.
+TEND_EVERY_S = 10.0
 
 
 def entries(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -19,12 +21,14 @@ def entries(settings: Settings) -> dict[str, dict[str, Any]]:
         "schedule": WATCHDOG_EVERY_S,
         "options": {"expires": WATCHDOG_EVERY_S},
     }
+    tend = {"task": "recon.tend", "schedule": TEND_EVERY_S, "options": {"expires": TEND_EVERY_S}}
+    always = {"watchdog": watchdog, "tend": tend}
     if every_s is None:
-        return {"watchdog": watchdog}
+        return always
     cycle = {
         "task": "recon.scheduled_cycle",
         "schedule": every_s,
         "args": (every_s,),
         "options": {"expires": every_s},
     }
-    return {"cycle": cycle, "watchdog": watchdog}
+    return {"cycle": cycle, **always}

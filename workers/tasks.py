@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import chord
 
-from workers import steps
+from workers import steps, tending
 from workers.app import task
 from workers.messages import (
     BEGIN,
@@ -63,6 +63,12 @@ def watchdog() -> None:
         send_begin(cycle_id, flags)
     for cycle_id, shard_ids in steps.stuck():
         send_again(cycle_id, shard_ids)
+
+
+@task(name="recon.tend", queue=CONTROL)
+def tend() -> None:
+    """Settle claims, top the queues up, begin a cycle early when they run dry."""
+    tending.tend()
 
 
 def dispatch(cycle_id: str, shard_ids: list[str]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import TypeVar
 
@@ -50,7 +51,7 @@ class StateTaskQueue:
         del fence
         return self._change({task.id: task for task in tasks}, _revised)
 
-    def withdraw(self, ids: Sequence[str], *, fence: int) -> dict[str, str]:
+    def withdraw(self, ids: Sequence[str], *, fence: int | None) -> dict[str, str]:
         """Take tasks out; return id -> withdrawn or unknown."""
         del fence
         return self._change(
@@ -79,6 +80,11 @@ class StateTaskQueue:
     def settle(self, results: Sequence[TaskResult]) -> list[str]:
         """Return unknown for each: nobody has a task of a file."""
         return ["unknown" for _ in results]
+
+    def turn(self, ttl_s: float) -> AbstractContextManager[bool]:
+        """Give everybody a turn: the cycle lock keeps writers apart."""
+        del ttl_s
+        return nullcontext(enter_result=True)
 
     def collect(self, results: Sequence[bytes]) -> None:
         """Do nothing: there are no results."""

@@ -25,12 +25,14 @@ class QueuePlan:
     """Actions in the order to carry them out; ``deferred`` and ``unproven`` count tasks that wait.
 
     ``moved`` tasks are published under their known id at another level; ``reopened`` ones were claimed to
-    be done, and are not. An id may be withdrawn and published anew: its level was full when it had to sink.
-    ``outstanding`` is what the queue then holds.
+    be done, and are not: those in ``said`` by their scraper's word, the others by its silence. An id may be
+    withdrawn and published anew: its level was full when it had to sink. ``outstanding`` is what the queue
+    then holds.
     """
 
     withdrawn: tuple[str, ...] = ()
     reopened: tuple[ScrapeTask, ...] = ()
+    said: frozenset[str] = frozenset()
     revised: tuple[ScrapeTask, ...] = ()
     moved: tuple[ScrapeTask, ...] = ()
     published: tuple[ScrapeTask, ...] = ()
@@ -88,6 +90,7 @@ def queue_plan(
     return QueuePlan(
         withdrawn=(*withdrawn, *placed.crowded_out),
         reopened=tuple(reopened),
+        said=frozenset(one.task.id for one in refuted if one.task.id in back and one.is_said),
         revised=tuple(placed.revised),
         moved=tuple(placed.moved),
         published=tuple(published),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from recon.core.task_body import Positions, TaskBody, WantedGroup, read_body, revised_task, task_id
-from recon.model import OutstandingTask, Priority, Reason, ScrapeTask, TaskState
+from recon.model import OutstandingTask, Priority, Reason, ScrapeTask, Settlement, TaskState
 
 #: Source, data type and the partition's sorted items: where a key belongs.
 Place = tuple[str, str, tuple[tuple[str, str], ...]]
@@ -52,6 +52,11 @@ class Standing:
     def wanted(self) -> list[str]:
         """Return the keys that the home group still wants."""
         return [key for key, rank in zip(self.body.keys, self.ranks.tolist(), strict=True) if rank >= 0]
+
+    @property
+    def is_said(self) -> bool:
+        """Return whether a scraper said that the task is done."""
+        return self.task.state is TaskState.CLAIMED and self.task.token == Settlement.DONE
 
     def is_refuted(self, facts: CycleFacts) -> bool:
         """Return whether the task was claimed to be done, and is still wanted by a later look."""

@@ -142,6 +142,12 @@ def revised_task(
     return ScrapeTask(stored.id, priority, group.source, body)
 
 
+def counted_name(source: str, data_type: str, partition: Mapping[str, str]) -> str:
+    """Return what a partition without named keys is called in the books."""
+    places = ",".join(f"{name}={value}" for name, value in sorted(partition.items())) or "-"
+    return f"{source}.{data_type} {places}"
+
+
 def read_body(task: OutstandingTask) -> TaskBody | None:
     """Return the body of an outstanding task, or None where it is not a body v1 of that id."""
     try:

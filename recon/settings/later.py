@@ -14,9 +14,7 @@ from recon.strict_yaml import Document
 
 _NO_EFFECT_YET = "{key} has no effect yet: {instead}"
 _LATER: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("gap_detection", "max_attempts"), "a task that nothing fills is queued again however often"),
     (("task_queue", "task_ttl_days"), "a task stays until a complete look finds its keys"),
-    (("reconciliation_loop", "min_interval"), "the interval is taken as it is"),
     (
         ("reconciliation_loop", "alert_on_failure"),
         "a failed cycle is told by its exit code and the log alone",

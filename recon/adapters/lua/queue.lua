@@ -178,13 +178,13 @@ local function listed()
   return found
 end
 
--- Refuse before the first write: nothing of a refused call is done.
+-- Refuse before the first write: nothing of a refused call is done. An empty fence is no cycle's, and not asked.
 local function refusal()
   for level = 0, 3 do call('LLEN', LISTS[level]) end -- a key of another type raises here
   for _, hash in ipairs({BODY, META, STATS, DEADBODY, SRC}) do call('HLEN', hash) end
   for _, set in ipairs({LEASE, COOL, ACKED, DEAD}) do call('ZCARD', set) end
   local newest = call('GET', FENCE)
-  if newest and (tonumber(newest) or 0) > tonumber(ARGV[2]) then
+  if ARGV[2] ~= '' and newest and (tonumber(newest) or 0) > tonumber(ARGV[2]) then
     return redis.error_reply('FENCED by ' .. newest)
   end
   local owner = call('GET', LAKE)
@@ -194,7 +194,7 @@ end
 -- Write down whose queues these are and which cycle wrote last: the ledger may live on another server.
 local function sign()
   if not call('GET', LAKE) then call('SET', LAKE, ARGV[1]) end
-  if (tonumber(call('GET', FENCE)) or 0) < tonumber(ARGV[2]) then call('SET', FENCE, ARGV[2]) end
+  if (tonumber(call('GET', FENCE)) or 0) < (tonumber(ARGV[2]) or 0) then call('SET', FENCE, ARGV[2]) end
 end
 
 -- Take every copy of a task out of the lists.

@@ -3,10 +3,8 @@
 -- KEYS  queue.lua
 -- ARGV  1 lake | 2 fence, or '' where no cycle asks | 3 first wait in ms | 4 longest wait | 5 deliveries at most | 6.. (id, level, body)*
 
-if ARGV[2] ~= '' then
-  local refused = refusal()
-  if refused then return refused end
-end
+local refused = refusal()
+if refused then return refused end
 
 local function reopen(id, level, body)
   local task = record_of(id)

@@ -1,6 +1,6 @@
 -- Takes tasks out; a leased one becomes moot: its holder hears of it. One word per id: withdrawn, moot or unknown.
 -- KEYS  queue.lua
--- ARGV  1 lake | 2 fence | 3.. ids
+-- ARGV  1 lake | 2 fence, or '' | 3.. ids
 
 local refused = refusal()
 if refused then return refused end

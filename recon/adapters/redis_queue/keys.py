@@ -16,6 +16,7 @@ class QueueKeys:
         self.stats = f"{prefix}:q:stats"
         self.lake = f"{prefix}:q:lake"
         self.wake = f"{prefix}:q:wake"
+        self.turn = f"{prefix}:q:turn"
         self.dead = f"{prefix}:q:dead"
         self.dead_bodies = f"{prefix}:q:deadbody"
         self.results = f"{prefix}:results"

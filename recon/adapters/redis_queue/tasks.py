@@ -9,7 +9,9 @@ A consumer needs no more than ``BLPOP P:queue:critical P:queue:high P:queue:medi
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TypeVar
@@ -125,7 +127,7 @@ class RedisTaskQueue:
             _note(outcomes, [task.id for task in batch], words)
         return outcomes
 
-    def withdraw(self, ids: Sequence[str], *, fence: int) -> dict[str, str]:
+    def withdraw(self, ids: Sequence[str], *, fence: int | None) -> dict[str, str]:
         """Take tasks out, wherever they are; return id -> withdrawn, moot or unknown."""
         outcomes: dict[str, str] = {}
         for batch in _batches(ids) if ids else iter([()]):  # with none, the fence is asked all the same
@@ -150,11 +152,10 @@ class RedisTaskQueue:
         """Send claimed tasks back whose work is not there; return id -> reopened, dead or gone."""
         outcomes: dict[str, str] = {}
         for batch in _batches(tasks):
-            asks = "" if fence is None else fence
-            told: list[str | bytes | int] = [self._lake, asks, *self._retries]
+            told: list[str | bytes | int] = [*self._retries]
             for task in batch:
                 told += [task.id, task.priority.value, _checked_body(task)]
-            _note(outcomes, [task.id for task in batch], self._run("queue_reopen", told))
+            _note(outcomes, [task.id for task in batch], self._write("queue_reopen", fence, told))
         return outcomes
 
     def results(self, most: int) -> list[bytes]:
@@ -171,6 +172,18 @@ class RedisTaskQueue:
                 told += [result.id, result.token, result.status.value, "", result.error or "it failed", ""]
             outcomes += self._run("queue_settle", told)
         return outcomes
+
+    @contextmanager
+    def turn(self, ttl_s: float) -> Iterator[bool]:
+        """Take the only place in which claims are settled; False where another process has it."""
+        token = secrets.token_hex(8)
+        name = self._names.turn
+        taken = self._broker.command("SET", name, token, "NX", "PX", round(ttl_s * 1000)) is not None
+        try:
+            yield taken
+        finally:
+            if taken and self._broker.command("GET", name) == token.encode():
+                self._broker.command("DEL", name)
 
     def collect(self, results: Sequence[bytes]) -> None:
         """Take results off their list, each once."""
@@ -234,8 +247,8 @@ class RedisTaskQueue:
         meta: bytes | None = self._broker.command("HGET", self._names.all[5], ident)
         return meta is not None and meta[:1] in {b"R", b"L"}
 
-    def _write(self, script: str, fence: int, args: Sequence[str | bytes | int]) -> list[str]:
-        return self._run(script, [self._lake, fence, *args])
+    def _write(self, script: str, fence: int | None, args: Sequence[str | bytes | int]) -> list[str]:
+        return self._run(script, [self._lake, "" if fence is None else fence, *args])
 
     def _run(self, script: str, args: Sequence[str | bytes | int]) -> list[str]:
         words: list[bytes] = self._broker.run(script, self._keys, args)

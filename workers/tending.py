@@ -1,0 +1,78 @@
+"""What is done between cycles: claims are settled, queues topped up, a cycle begun when they run dry."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from recon import access, cycle, findings, wiring
+from recon.claim_books import load_claims
+from recon.comparison import Comparison
+from recon.errors import CycleFencedError, StateError
+from recon.settlement import Settled, settle
+from workers import steps
+from workers.retrying import FIRST
+
+_log = logging.getLogger(__name__)
+
+
+def tend() -> Settled | None:
+    """Settle what scrapers claim now, then see to it that they have work; None where another is at it."""
+    wired = steps.engine()
+    ports, options = wired.ports, wiring.options(wired.settings, {})
+    done = settle(cycle.settling(ports, options))
+    if done is None:
+        return None
+    for scraper in done.paused:
+        _log.warning("scraper %s is paused: %s", scraper, load_claims(ports.state).scrapers[scraper].reason)
+    try:
+        report = findings.report(ports.state, findings.latest(ports.state))
+    except StateError:
+        return done  # no cycle has finished yet
+    if report["dry_run"]:
+        return done
+    if _is_waiting(report) and done.changed:
+        _refill(wired)
+    if not ports.queue.outstanding(options.lake):
+        _begin_early(wired, report)
+    return done
+
+
+def _is_waiting(report: dict[str, Any]) -> bool:
+    tasks = report["tasks"]
+    return bool(tasks["deferred"] or tasks["unproven"])
+
+
+def _refill(wired: wiring.Engine) -> None:
+    state = wired.ports.state
+    try:
+        counts = cycle.refill(
+            wired.ports, _findings(wired, findings.latest(state)), findings.latest_fence(state)
+        )
+    except CycleFencedError:
+        return  # a newer cycle has begun: it publishes what it sees
+    if counts.published:
+        _log.info("%d tasks published that had waited for room; %d wait", counts.published, counts.deferred)
+
+
+@lru_cache(maxsize=1)
+def _findings(cycle_id: str) -> Comparison:
+    """Return the last cycle's findings; the next cycle's are others."""
+    _log.debug("the findings of cycle %s are made again", cycle_id)
+    return findings.last_findings(steps.engine().ports.state)
+
+
+def _begin_early(wired: wiring.Engine, report: dict[str, Any]) -> None:
+    """Have a cycle begin, where something came of what was taken, and the last one is old enough."""
+    now = wired.ports.clock()
+    finished_at = datetime.fromisoformat(report["finished_at"])
+    if (now - finished_at).total_seconds() < wired.settings.loop.min_interval_s:
+        return
+    as_of = datetime.fromisoformat(report["observed"]["as_of"])
+    if not load_claims(wired.ports.state).filled_since(as_of) or wired.ledger.current() is not None:
+        return
+    wired.ledger.schedule(access.new_cycle_id(now), json.dumps(dict(FIRST)), 0.0)
+    _log.info("the queues have run dry: a cycle begins early")
