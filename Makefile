@@ -19,6 +19,11 @@ LINK = $(INSTALL) --no-deps --editable .
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --no-config $(LOCK_FLAGS) pyproject.toml
 
+# Many tests wait for workers and leases: a process more than there are cores keeps the cores busy.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
+PYTEST = $(BIN)/python -m pytest
+TESTS = $(PYTEST) -n $(JOBS) --dist worksteal
+
 .PHONY: help run test check lint format bench lock clean down
 
 help: ## say what each target does
@@ -31,10 +36,10 @@ down: ## stop what a run or daemon left behind (embedded broker, workers)
 	@if [ -x $(BIN)/recon ]; then $(BIN)/recon down; fi
 
 check: lint ## ruff, format, import floors, mypy, and the tests that start no whole system
-	$(BIN)/python -m pytest --ignore=tests/e2e
+	$(TESTS) --ignore=tests/e2e
 
-test: lint ## everything in check, and every other test
-	$(BIN)/python -m pytest
+test: lint ## everything in check, and every other test; JOBS=4 sets how many processes, ARGS=tests/core chooses
+	$(TESTS) $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -47,7 +52,7 @@ format: $(VENV)/.dev ## rewrite the code in the house format
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.bench ## measure speed and memory (minutes); never part of the tests
-	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -o timeout=3600 -p no:randomly -s $(ARGS)
+	$(PYTEST) tests/bench -o python_files='bench_*.py' -o timeout=3600 -p no:randomly -s $(ARGS)
 
 lock: ## resolve the locks again from pyproject.toml (needs uv on PATH); ARGS=--upgrade takes newer releases
 	@command -v uv >/dev/null || { echo "make lock needs uv on PATH: pip install uv" >&2; exit 2; }

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import yaml
+from in_process import Done, called
 from redis_servers import RedisServer
 from s3_server import S3Server
-
-from recon.cli import main
 
 #: Where the lake lies in its bucket.
 PREFIX = "root/lake/"
@@ -109,15 +104,6 @@ SHORT = {
 }
 
 
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @dataclass
 class ContractPlace:
     """A working directory with a configuration, over one lake and one private Redis."""
@@ -142,22 +128,7 @@ class ContractPlace:
         (self.folder / "config/inventory.yaml").write_text(yaml.safe_dump(INVENTORY, sort_keys=False))
 
     def recon(self, *words: str) -> Done:
-        """Run one command in this process, as a terminal would start it: a new interpreter takes a second."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("RECON_")}
-        out, err = io.StringIO(), io.StringIO()
-        code: Any = 0
-        with (
-            chdir(self.folder),
-            patch.dict(os.environ, {**kept, **self.environment}, clear=True),
-            patch.object(sys, "argv", ["recon", *words]),
-            redirect_stdout(out),
-            redirect_stderr(err),
-        ):
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code or 0
-        return Done(code, out.getvalue(), err.getvalue())
+        return called(self.folder, words, self.environment)
 
     def run(self, *words: str, code: int = 0) -> dict[str, Any]:
         done = self.recon("run", "--inline", "--json", *words)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from in_process import Done, called
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -20,17 +22,21 @@ class EnginePlace:
 
     folder: Path
 
-    def recon(self, *words: str, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
+    def recon(self, *words: str) -> Done:
+        """Run one command: in this process, or in one of its own where it starts workers."""
+        if words[0] != "run" or "--inline" in words:
+            return called(self.folder, words)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RECON_")}
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-c", "from recon.cli import main; main()", *words],
             cwd=self.folder,
             env=environment,
             capture_output=True,
             text=True,
-            timeout=timeout_s,
+            timeout=100,
             check=False,
         )
+        return Done(done.returncode, done.stdout, done.stderr)
 
     def run(self, *words: str) -> dict[str, Any]:
         done = self.recon("run", "--json", *words)

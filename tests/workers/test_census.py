@@ -42,9 +42,17 @@ def test_queues_without_a_worker_that_answers_fail_with_the_command_that_starts_
         assert "celery -A workers.app worker" in scan["fix"]
         return control["ok"]
 
+    site.wait_for(lambda: site.server.client.exists("_kombu.binding.celery.pidbox"))
     site.wait_for(control_answers)
     site.start(*SCAN)
-    site.wait_for(lambda: doctor(site)[0] == 0)
-    _, found = doctor(site)
+    site.wait_for(lambda: site.server.client.exists("_kombu.binding.recon.scan"))
+    found: dict[str, list[dict]] = {}
+
+    def all_answer() -> bool:
+        code, checks = doctor(site)
+        found.update(checks)
+        return code == 0
+
+    site.wait_for(all_answer)
     assert all(check["ok"] for check in found["workers"])
     assert "scan@" in found["workers"][1]["found"]
