@@ -39,11 +39,13 @@ def shown(
     streams: dict[str, int] = {"stdout": theirs, "stderr": theirs}
     if is_piped:
         streams[is_piped] = subprocess.PIPE
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RECON_", "COLUMNS"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RECON_")}
+    told = {**kept, "TERM": "xterm-256color", **(environment or {})}
     child = subprocess.Popen(
         [*RECON, *words],
         cwd=folder,
-        env={**kept, "TERM": "xterm-256color", **(environment or {})},
+        # pytest-xdist's processes have a size of their own in the environment: the terminal's is meant.
+        env={name: value for name, value in told.items() if name not in {"COLUMNS", "LINES"}},
         stdin=subprocess.DEVNULL,
         **streams,
     )
