@@ -138,8 +138,8 @@ def test_a_finisher_that_died_around_a_step_leaves_one_publication(place, monkey
 
     real = getattr(cycle, step)
 
-    def half(*args):
-        real(*args)
+    def half(*args, **named):
+        real(*args, **named)
         raise Killed
 
     place.scanned("one")

@@ -142,7 +142,7 @@ def test_redis_killed_in_the_middle_of_a_publication_is_waited_for(breakable, mo
     deaths = iter([1])
     revival = threading.Timer(1.0, place.server.start)
 
-    def killed(queue, judged, found, fence):
+    def killed(queue, judged, found, fence, withheld):
         write = queue._write
 
         def cut_off(script, *args):
@@ -153,7 +153,7 @@ def test_redis_killed_in_the_middle_of_a_publication_is_waited_for(breakable, mo
             return words
 
         monkeypatch.setattr(queue, "_write", cut_off)
-        return real(queue, judged, found, fence)
+        return real(queue, judged, found, fence, withheld)
 
     place.scanned("one")
     monkeypatch.setattr(cycle, "publish", killed)
