@@ -5,15 +5,20 @@ State name: ``claims.json``. Only who has the turn (``TaskQueue.turn``) writes i
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
 from recon.core.claims import Claims
-from recon.errors import StateError
-from recon.ports import StateStore
+from recon.errors import BrokerError, StateError
+from recon.ports import StateStore, TaskQueue
 
 _NAME = "claims.json"
+#: Seconds that a change may take; how often, and how far apart, the turn is asked for.
+_TURN_S, _TRIES, _WAIT_S = 30.0, 60, 0.5
 
 
 def load_claims(state: StateStore) -> Claims:
@@ -33,6 +38,27 @@ def load_claims(state: StateStore) -> Claims:
 def save_claims(state: StateStore, claims: Claims) -> None:
     """Write the books."""
     state.put(_NAME, _codec().dump_json(claims))
+
+
+@contextmanager
+def open_claims(queue: TaskQueue, state: StateStore) -> Iterator[Claims]:
+    """Give the books to change, and write them at the end; waits for whoever has the turn.
+
+    Raises:
+        BrokerError: Nobody gave the turn back in time.
+    """
+    tries = 0
+    while True:
+        with queue.turn(_TURN_S) as mine:
+            if mine:
+                claims = load_claims(state)
+                yield claims
+                save_claims(state, claims)
+                return
+        tries += 1
+        if tries > _TRIES:
+            raise BrokerError("another process has been settling claims for long. Try again in a minute.")
+        time.sleep(_WAIT_S)
 
 
 @cache

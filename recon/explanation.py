@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from recon.comparison import Comparison
+from recon.core.claims import Claims
 from recon.core.domain import Domain
 from recon.core.inventory import Waiver
 from recon.core.rank import ranked
 from recon.core.rank_words import ranking_words
 from recon.core.selection import selected
+from recon.core.task_body import read_body
 from recon.core.verdicts import verdict_of
 from recon.core.waivers import waiver_of
-from recon.model import Kind, Priority, Verdict
+from recon.model import Kind, OutstandingTask, Priority, TaskState, Verdict
 from recon.plan import Plan
 
 _OUT_OF_SCOPE = "out of scope: no planned shard covers it (s3.prefixes or --select)"
+_AT = {
+    TaskState.LEASED: "leased_until",
+    TaskState.MOOT: "leased_until",
+    TaskState.COOLING: "ready_at",
+    TaskState.CLAIMED: "claimed_at",
+}
 _WANTED = (Verdict.MISSING, Verdict.STALE, Verdict.SMALL)
 
 
@@ -31,6 +40,40 @@ def explained(found: Comparison, key: str) -> dict[str, Any]:
         if ordinals[0] >= 0:
             return _of(found, number, domain, int(ordinals[0]), key)
     return {"key": key, "verdict": None, "why": "no pattern of the inventory claims this key"}
+
+
+def worked_on(key: str, outstanding: Iterable[OutstandingTask], claims: Claims) -> dict[str, Any]:
+    """Return what is being done about a key: the task that asks for it, attempts, an absence."""
+    document: dict[str, Any] = {}
+    task = next((task for task in outstanding if (body := read_body(task)) and key in body.keys), None)
+    if task is not None:
+        document["task"] = {
+            "id": task.id,
+            "state": task.state.value,
+            "priority": task.priority.label,
+            "deliveries": task.attempts,
+        }
+        if task.at is not None:
+            document["task"][_AT[task.state]] = task.at.isoformat()
+    record = claims.keys.get(key)
+    if record is not None:
+        document["refuted_claims"] = {
+            "count": record.attempts,
+            "last_at": record.last_at.isoformat(),
+            "scraper": record.scraper,
+            "why": record.error,
+        }
+    absence = claims.absences.get(key)
+    if absence is not None:
+        document["absence"] = {
+            "reason": absence.reason,
+            "by": absence.by,
+            "confirmations": absence.confirmations,
+            "until": None if absence.until is None else absence.until.isoformat(),
+        }
+    if key in claims.filled:
+        document["seen_at"] = claims.filled[key].isoformat()
+    return document
 
 
 def _is_text(key: str) -> bool:

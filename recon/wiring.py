@@ -38,7 +38,7 @@ from recon.cycle import Ports
 from recon.errors import BrokerError, CatalogError, ConfigError, LakeError
 from recon.model import Notice, Priority
 from recon.plan import Judgement, Options, Plan, advised, judgement
-from recon.ports import InventoryAdmin, Ledger, Lister, ProgressBoard, ReportFiles
+from recon.ports import InventoryAdmin, Ledger, Lister, ProgressBoard, ReportFiles, TaskQueue
 from recon.report_delivery import Wish
 from recon.settings import Settings, below
 
@@ -66,11 +66,20 @@ def engine(chosen: Settings) -> Engine:
     """Return the ports, the ledger, the progress board and the servers of this process."""
     redis = servers(chosen)
     prefix = chosen.queues.prefix
-    queue = StateTaskQueue(state(chosen), lake=chosen.lake) if _by_file(chosen) else task_queue(chosen, redis)
+    queue = _queue(chosen, redis)
     files = cache(partial(report_files, chosen, filtered=True))
     ports = Ports(lister(chosen), state(chosen), OutputFiles(Path.cwd()), queue, now, files)
     board = RedisProgressBoard(redis["broker"], prefix=prefix)
     return Engine(chosen, ports, RedisLedger(redis["broker"], prefix=prefix), board, redis)
+
+
+def queues(chosen: Settings) -> TaskQueue:
+    """Return the scrapers' queues alone, for a look or a hand."""
+    return _queue(chosen, servers(chosen))
+
+
+def _queue(chosen: Settings, redis: Mapping[str, RedisBroker]) -> TaskQueue:
+    return StateTaskQueue(state(chosen), lake=chosen.lake) if _by_file(chosen) else task_queue(chosen, redis)
 
 
 def servers(chosen: Settings) -> dict[str, RedisBroker]:

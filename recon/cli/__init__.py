@@ -31,11 +31,13 @@ COMMANDS = {
         "recon.cli.s3_inventory",
         "Have AWS report what the lake's bucket holds, and check on it.",
     ),
+    "queue": ("recon.cli.queue", "Look at the scrapers' queues, and set single tasks or scrapers right."),
+    "absent": ("recon.cli.absent", "Say which keys their sources do not have, and look at who says so."),
     "down": ("recon.cli.down", "Stop the embedded broker."),
 }
 #: Commands of the public contract that a later release brings.
 LATER = (
-    "daemon", "apply", "diff", "report", "init", "completion", "queue", "absent", "work", "serve", "brake",
+    "daemon", "apply", "diff", "report", "init", "completion", "work", "serve", "brake",
     "simulate",
 )  # fmt: skip
 #: Signals that end a run, besides Ctrl-C; the exit code is 128 and their number.

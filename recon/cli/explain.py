@@ -9,6 +9,7 @@ import click
 
 from recon.cli.common import common, print_json
 from recon.cli.printable import printable
+from recon.errors import BrokerError
 
 
 @click.command()
@@ -16,11 +17,20 @@ from recon.cli.printable import printable
 @click.argument("key")
 def explain(config: Path | None, key: str, *, as_json: bool) -> None:
     """Say what is known of one key, and which rule ranked it."""
-    from recon import access
-    from recon.explanation import explained
+    from recon import access, wiring
+    from recon.claim_books import load_claims
+    from recon.explanation import explained, worked_on
     from recon.findings import last_findings
 
-    document = explained(last_findings(access.state(access.settings(config))), key)
+    chosen = access.settings(config)
+    state = access.state(chosen)
+    document = explained(last_findings(state), key)
+    try:
+        outstanding = wiring.queues(chosen).outstanding(chosen.lake)
+    except BrokerError as error:
+        document["task"] = f"not known: {error}"
+        outstanding = []
+    document = {**worked_on(key, outstanding, load_claims(state)), **document} | {"key": key}
     if as_json:
         print_json(document)
         return
