@@ -52,6 +52,10 @@ class Place:
         assert len(keys) == len(set(keys)), "a key is queued twice"
         return set(keys)
 
+    @staticmethod
+    def keys_of(body: bytes) -> list[str]:
+        return json.loads(body)["keys"]
+
     def scanned(self, cycle_id: str, flags: dict | None = None) -> None:
         """Begin a cycle and look at all its shards."""
         shard_ids = steps.begin(cycle_id, flags or {})

@@ -48,10 +48,9 @@ def _is_waiting(report: dict[str, Any]) -> bool:
 
 def _refill(wired: wiring.Engine) -> None:
     state = wired.ports.state
+    found, fence = _findings(findings.latest(state)), findings.latest_fence(state)
     try:
-        counts = cycle.refill(
-            wired.ports, _findings(wired, findings.latest(state)), findings.latest_fence(state)
-        )
+        counts = cycle.refill(wired.ports, found, fence)
     except CycleFencedError:
         return  # a newer cycle has begun: it publishes what it sees
     if counts.published:
