@@ -20,7 +20,7 @@ from recon.core.verdicts import Verdicts, facts_of, verdicts
 from recon.core.waivers import known_absent
 from recon.memory import Memory
 from recon.model import Kind, Verdict
-from recon.plan import Judgement
+from recon.plan import Judgement, Options
 from recon.sample import SampleEstimate, estimated
 from recon.sight import Sight
 
@@ -175,9 +175,17 @@ def unconfirmed_words(found: Comparison) -> tuple[str, ...]:
         kept = "held back" if plan.options.hold_unconfirmed else "queued all the same (s3.hold_unconfirmed)"
         told.append(
             f"{number:,} gaps are as of {plan.as_of:%Y-%m-%d %H:%M} UTC and were not confirmed live: "
-            f"s3.confirm_requests_max is {plan.options.confirm_requests_max:,}; they are {kept}"
+            f"{_limits(plan.options)}; they are {kept}"
         )
     return tuple(told)
+
+
+def _limits(options: Options) -> str:
+    """Return what bounds the requests of a second look."""
+    most = f"s3.confirm_requests_max is {options.confirm_requests_max:,}"
+    if options.requests_max is None:
+        return most
+    return f"{most}, s3.max_requests_per_cycle {options.requests_max:,}"
 
 
 def _unmatched(judged: Judgement, sight: Sight, sketches: Mapping[int, DomainSketch]) -> list[str]:

@@ -61,7 +61,8 @@ class Place:
         patience = Patience(attempts=3, first_wait_s=0.001, longest_wait_s=0.01, read_s=1.0)
         lister = S3Lister("lake", endpoint_url=server.url, region="us-east-1", patience=patience)
         self.outputs = MemoryStateStore()
-        files = AwsReportFiles(LocalLister(reports) if reports else lister)
+        local = LocalLister(reports) if reports else None
+        files = AwsReportFiles(lister, lister.report_filter) if local is None else AwsReportFiles(local)
         self.ports = Ports(lister, MemoryStateStore(), self.outputs, self.queue, now, lambda: files)
         self.options = Options(LAKE, visibility_s=VISIBILITY_S, connections=4)
 

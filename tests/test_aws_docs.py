@@ -167,6 +167,17 @@ def test_the_keys_policy_is_what_enable_asks_for():
     assert all(f"{name} {value}" in said for name, value in conditions.items())
 
 
+def test_what_the_page_says_recon_says_is_what_its_code_says():
+    table = TEXT.partition("| it says | do |")[2]
+    told = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]
+    assert len(told) >= 10
+    # Words of one message stand in one file, with values and line ends between them.
+    files = [re.sub(r'"\s+f?"', "", path.read_text("utf-8")) for path in ROOT.glob("recon/**/*.py")]
+    for line in told:
+        parts = [part.strip() for part in re.split(r"…|\(.*\)|\b\d+\b", line)]
+        assert any(all(part in text for part in parts) for text in files), line
+
+
 def test_the_sums_of_the_page_are_right():
     sums = re.findall(r"(?<![\d.])([\d,. ×/+()]*[×/][\d,. ×/+()]*[\d)]) (=|→) ([\d.,]+)", TEXT)
     assert len(sums) == 8

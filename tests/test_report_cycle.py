@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 from aws_reports import KINDS, VERSIONS, Report, Style, into, rows, write_report
-from cycle_place import GONE, MANY, ODDS, Place, lake_place
+from cycle_place import BOX, DIMENSIONS, GONE, MANY, ODDS, Place, lake_place
 from declared import dataset, inventory
 from redis_servers import ON_DISK, binary_of, running
 
@@ -68,18 +68,46 @@ def answer(report: dict) -> dict:
     }
 
 
+def spoil(place: Place) -> None:
+    """Give the lake every kind of gap, and keys that only a careful reader tells: odd, stale, small."""
+    place.declared = inventory(
+        dataset("box/{season}/{n}.json", name="nba.box", min_size_bytes=5),
+        dataset("odds/{n}.csv", name="odds.lines", freshness_s=30 * 86400.0),
+        dataset("many/{season}/{part}.bin", name="nba.many", expected_per=("season", 2)),
+        dataset("odd  key+%2F/{n}.é", name="odds.keys"),
+        dimensions=DIMENSIONS,
+    )
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    put = place.server.objects.put
+    for number in range(0, 30, 2):
+        put(f"odd  key+%2F/{number:03d}.é".encode(), b"x" * 10, mtime_ms=now_ms)
+    for key in BOX[5:50:7]:
+        put(key.encode(), b"x", mtime_ms=now_ms)
+    for key in [key for key in ODDS if key not in GONE][::3]:
+        put(key.encode(), b"x" * 10, mtime_ms=now_ms)
+    place.server.objects.delete(MANY[0].encode())
+
+
 @pytest.mark.parametrize("versioned", [False, True], ids=["current", "versions"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_report_of_any_format_gives_the_answer_of_a_listing(place, kind, versioned):
+    spoil(place)
     listed, place.reports = place.reports, None
-    by_listing = place.cycle(dry_run=True)
+    by_listing = place.cycle()
+    queued = place.queued()
     place.reports = listed
     reported(place, kind, style=Style(columns=VERSIONS) if versioned else None)
-    by_report = place.cycle()
+    # Looked at again, live, rows that a reader lost or made up would be put right.
+    by_report = place.cycle(confirm_requests_max=0)
     assert answer(by_report) == answer(by_listing)
+    assert all(by_report["verdicts"][name] for name in ("ok", "missing", "stale", "small"))
     assert by_report["observed"]["source"] == "aws_inventory"
     assert by_report["observed"]["shards"] == {"planned": 3, "complete": 3, "failed": 0}
-    assert place.queued() == GONE
+    # The same gaps, key by key: no task is new, changed or taken back.
+    assert place.queued() == queued > GONE
+    tasks = by_report["tasks"]
+    assert tasks["duplicate"] == tasks["outstanding"] == by_listing["tasks"]["published"]
+    assert tasks["published"] == tasks["withdrawn"] == 0
 
 
 def test_as_of_is_the_reports_own_and_its_key_is_told(place):
@@ -159,6 +187,13 @@ def test_no_more_is_asked_than_may_be_and_the_rest_says_that_it_is_unconfirmed(p
     assert sum(place.server.requests.values()) <= 6
     assert any("were not confirmed live" in line for line in report["warnings"])
     assert place.queued() == GONE
+
+
+def test_every_limit_that_kept_gaps_from_being_confirmed_is_named(place):
+    reported(place)
+    report = place.cycle(requests_max=5)
+    (line,) = (line for line in report["warnings"] if "were not confirmed live" in line)
+    assert "s3.confirm_requests_max is 1,000, s3.max_requests_per_cycle 5;" in line
 
 
 def test_unconfirmed_gaps_are_held_where_that_is_wanted(place):

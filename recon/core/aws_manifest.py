@@ -17,6 +17,8 @@ from recon.errors import ReportError
 
 #: Bytes of a manifest at most: about 100,000 files.
 MANIFEST_MAX_BYTES = 16 << 20
+#: Data files at most, a shard of the cycle each; AWS writes one for each million objects or so.
+FILES_MAX = 20_000
 #: A report may seem so much younger than this host's clock.
 _CLOCKS_APART = timedelta(minutes=5)
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -152,6 +154,8 @@ def _files(document: Mapping[str, Any]) -> tuple[DataFile, ...]:
     listed = document.get("files")
     if not isinstance(listed, list) or not listed:
         raise ReportError("manifest.json lists no files")
+    if len(listed) > FILES_MAX:
+        raise ReportError(f"manifest.json lists {len(listed):,} files; at most {FILES_MAX:,} can be read")
     files = tuple(_file(entry) for entry in listed)
     if len({file.key for file in files}) < len(files):
         raise ReportError("manifest.json lists a file twice")

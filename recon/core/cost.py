@@ -16,8 +16,8 @@ PAGE_KEYS = 1000
 REPORT_USD_PER_OBJECT = 0.0025 / 1e6
 #: Reports are written daily.
 _REPORTS_A_MONTH = 30
-#: A report costs two LIST to find, and two GET for its manifest and checksum, whatever its size.
-_FIND_LISTS, _MANIFEST_GETS = 2, 2
+#: A report costs two LIST to find, and three GET for its configuration, manifest and checksum.
+_FIND_LISTS, _MANIFEST_GETS = 2, 3
 #: Data files of a report that nobody has seen yet: about so many, and one more for each million objects.
 _FILES_LEAST, _OBJECTS_PER_FILE = 8, 1_000_000
 

@@ -34,8 +34,8 @@ def test_a_listing_takes_a_request_for_each_page_and_one_at_least_for_each_range
     assert by_listing(objects, ranges) == Requests(lists, 0)
 
 
-def test_a_report_takes_two_lists_its_manifest_its_checksum_and_its_files():
-    assert by_report(8) == Requests(2, 10)
+def test_a_report_takes_two_lists_its_configuration_its_manifest_its_checksum_and_its_files():
+    assert by_report(8) == Requests(2, 11)
 
 
 def test_the_owners_figures_come_out():
@@ -58,9 +58,9 @@ def test_a_forecast_tells_both_ways_per_cycle_and_per_month():
         "monthly_usd": 0.6228,
     }
     assert told["report"] == {
-        "requests_by_kind": {"list": 2, "get": 10},
+        "requests_by_kind": {"list": 2, "get": 11},
         "usd": 0.000014,
-        "monthly_usd": 0.01008,
+        "monthly_usd": 0.010368,
         "files": 8,
         "files_known": True,
         "delivery_monthly_usd": 0.012957,

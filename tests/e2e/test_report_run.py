@@ -285,7 +285,7 @@ def test_a_plan_names_its_source_in_words_and_prices_both_ways(engine):
     engine.place.run("--inline")
     told = json.loads(engine.place.recon("plan", "--json").stdout)
     cost = told["cost"]
-    assert cost["report"]["requests_by_kind"] == {"list": 2, "get": 5}
+    assert cost["report"]["requests_by_kind"] == {"list": 2, "get": 6}
     assert cost["report"]["files_known"] is True
     assert cost["listing"]["requests_by_kind"]["list"] >= 1
     assert cost["interval_s"] == 3600
@@ -299,4 +299,4 @@ def test_a_plan_names_its_source_in_words_and_prices_both_ways(engine):
     assert " LIST and " in requests
     assert " USD a month)" in requests
     assert listing.startswith("cost, a cycle every 1 h: a listing in full takes ")
-    assert report.startswith("cost, a cycle every 1 h: an AWS S3 Inventory report takes 2 LIST and 5 GET: ")
+    assert report.startswith("cost, a cycle every 1 h: an AWS S3 Inventory report takes 2 LIST and 6 GET: ")
