@@ -206,7 +206,7 @@ class S3Server:
         _, bucket, *rest = unquote_to_bytes(path).split(b"/", 2)
         query = dict(part.partition("=")[::2] for part in query_string.split("&") if part)
         arguments = {name: unquote_to_bytes(value) for name, value in query.items()}
-        kind = "list" if not rest else "get"
+        kind = "get" if rest or "inventory" in arguments else "list"
         self.requests[kind] += 1
         asked = rest[0] if rest else arguments.get("prefix", b"")
         if self.secret and not is_signed(method, path, query_string, headers, self.secret):
@@ -219,6 +219,8 @@ class S3Server:
             refused = REFUSALS.get(self.strikes(*REFUSALS), "")
         if refused:
             return STATUSES[refused], error(refused), {"x-amz-bucket-region": "eu-central-1"}
+        if "inventory" in arguments:
+            return 404, error("NoSuchConfiguration"), {}
         return self._object(rest[0]) if rest else (200, self._listing(arguments), {})
 
     def _object(self, key: bytes) -> tuple[int, bytes, dict[str, str]]:

@@ -54,7 +54,7 @@ def test_both_ways_are_priced_a_line_each():
         "cost, a cycle every 1 h: a listing in full takes 173 LIST: 0.000865 USD, 0.62 USD a month"
     )
     assert report == (
-        "cost, a cycle every 1 h: an AWS S3 Inventory report takes 2 LIST and 10 GET: 0.000014 USD, 0.01 USD "
+        "cost, a cycle every 1 h: an AWS S3 Inventory report takes 2 LIST and 11 GET: 0.000014 USD, 0.01 USD "
         "a month, 0.01 USD a month to AWS for writing it, and at most 1,000 requests to look again at what "
         "it cannot tell"
     )
