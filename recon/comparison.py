@@ -9,6 +9,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from recon.core.block import bitmap
+from recon.core.braking import NO_BRAKING, Braking
 from recon.core.coverage import Counted, CoverageRow, counted, counted_rows, exact_rows
 from recon.core.domain import Domain
 from recon.core.gaps import Gap, Setting, counted_gaps, exact_gaps
@@ -34,7 +35,7 @@ class Comparison:
 
     ``complete`` tells that every planned shard was seen whole and none was left out. ``second`` is what was
     looked at again, live, where the observation is older than the cycle; ``unconfirmed`` holds the ordinals
-    of gaps that only that observation shows.
+    of gaps that only that observation shows. ``brake`` is what was lost suddenly, where that was judged.
     """
 
     judged: Judgement
@@ -50,6 +51,14 @@ class Comparison:
     estimate: SampleEstimate | None = None
     second: SecondLook = NO_SECOND_LOOK
     unconfirmed: Mapping[int, BitMap] = field(default_factory=dict)
+    brake: Braking = NO_BRAKING
+
+    def held(self, number: int) -> BitMap:
+        """Return the ordinals of a domain's gaps that are held: by the brake, or until seen live."""
+        held = self.brake.at(number)
+        if self.judged.plan.options.hold_unconfirmed:
+            held = held | self.unconfirmed.get(number, BitMap())
+        return held
 
     def unknown(self, number: int) -> BitMap:
         """Return the ordinals of a domain of which nothing can be said."""
@@ -100,11 +109,12 @@ def compared(judged: Judgement, sight: Sight, memory: Memory) -> Comparison:
         tuple(rows),
         tuple(gaps),
         tuple(_warnings(judged, sketch, _unmatched(judged, sight, sketches), estimate)),
-        complete=len(complete) == len(judged.planned),
+        complete=len(complete) == len(judged.planned) and not sight.brake.decision.doubted,
         memory=memory,
         estimate=estimate,
         second=sight.second,
         unconfirmed=_unconfirmed(judged, found, tallied, sight.second),
+        brake=sight.brake,
     )
 
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field, replace
 from recon import plan as plans
 from recon import sketch_file
 from recon.aws_reports import ReportPlace, refuse_unread
+from recon.brake import braking
+from recon.brake_record import keep_outcome, outcome, remember
+from recon.brake_record import load as load_brake
 from recon.catalog_copies import count_complete_cycle
 from recon.claim_books import load_claims
 from recon.comparison import Comparison, compared, unconfirmed_words
@@ -33,6 +36,7 @@ from recon.report_scan import scan_file
 from recon.scan import Clock, scan
 from recon.settlement import Settling, conclude_claims, settle
 from recon.sharding import Sharding, by_files, read_for, scope, sharding
+from recon.sight import Sight
 from recon.source import source_of
 from recon.withheld import Withheld
 
@@ -114,11 +118,24 @@ def compare(ports: Ports, judged: Judgement) -> Comparison:
     sight = sight_of(ports.state, judged)
     refuse_unread(ports.state, judged, sight.sketch, ports.clock())
     found = compared(judged, sight, Memory.load(ports.state))
-    if not judged.plan.looks_again or second_look(ports.state, judged.plan.cycle_id) is not None:
+    if judged.plan.looks_again and second_look(ports.state, judged.plan.cycle_id) is None:
+        second = confirmed(ports.lister, found)
+        keep_second_look(ports.state, judged.plan.cycle_id, second)
+        sight = replace(sight, second=second)
+        found = compared(judged, sight, Memory.load(ports.state))
+    return _braked(ports, sight, found)
+
+
+def _braked(ports: Ports, sight: Sight, found: Comparison) -> Comparison:
+    """Return the findings with what the brake makes of them; a cycle that is compared twice decides once."""
+    cycle_id = found.judged.plan.cycle_id
+    if outcome(ports.state, cycle_id) is not None:
         return found
-    second = confirmed(ports.lister, found)
-    keep_second_look(ports.state, judged.plan.cycle_id, second)
-    return compared(judged, replace(sight, second=second), Memory.load(ports.state))
+    brake = braking(ports.lister, ports.state, found)
+    keep_outcome(ports.state, cycle_id, brake)
+    if not brake.decision.doubted:
+        return replace(found, brake=brake)
+    return compared(found.judged, replace(sight, brake=brake), Memory.load(ports.state))
 
 
 def record(
@@ -137,6 +154,7 @@ def record(
         Hints.learn(ports.state, judged, found.sketch)
     if not options.dry_run:
         found.memory.save(ports.state)
+        remember(ports.state, found.brake)
         if found.complete:
             count_complete_cycle(ports.state, cycle_id)
         unwritten = gaps_file_written(ports.queue, ports.outputs, options, ports.clock())
@@ -147,7 +165,7 @@ def record(
         return document
     ports.state.put("latest.json", json.dumps({"cycle_id": cycle_id, "fence": fence}).encode())
     keep(ports.state, found)
-    forget_earlier(ports.state, {cycle_id, *kept_cycles(ports.state)})
+    forget_earlier(ports.state, {cycle_id, *kept_cycles(ports.state), *load_brake(ports.state).cycles})
     return document
 
 
@@ -200,5 +218,6 @@ def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, 
     published_at = ports.clock().timestamp()
     timings_s |= {"compare": compared_at - scanned_at, "publish": published_at - compared_at}
     slow = exceeded(judged.plan.options.performance, timings_s)
-    found = replace(found, warnings=(*found.warnings, *unconfirmed_words(found), *at_risk, *slow))
+    words = (*found.brake.told, *unconfirmed_words(found), *at_risk, *slow)
+    found = replace(found, warnings=(*found.warnings, *words))
     return record(ports, judged, found, counts, timings_s, fence=fence)

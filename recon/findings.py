@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 from recon import plan as plans
 from recon import sketch_file
+from recon.brake_record import outcome
 from recon.comparison import Comparison, compared
+from recon.core.braking import NO_BRAKING
 from recon.core.carried import Seen, carried, counterpart
 from recon.core.second_look import NO_SECOND_LOOK, SecondLook
 from recon.core.sketch import Sketch
@@ -63,15 +65,16 @@ def keep_second_look(state: StateStore, cycle_id: str, second: SecondLook) -> No
 def sight_of(state: StateStore, judged: plans.Judgement) -> Sight:
     """Return what a cycle saw, as far as the state holds it."""
     kept, second = judged.plan.kept, second_look(state, judged.plan.cycle_id) or NO_SECOND_LOOK
+    brake = outcome(state, judged.plan.cycle_id) or NO_BRAKING
     if kept is None:
-        return Sight(judged, merged(state, judged), second)
+        return Sight(judged, merged(state, judged), second, brake=brake)
     before = plans.load(state, kept.cycle_id)
     sight = sight_of(state, before)
     earlier = _known(compared(before, sight, Memory()), sight)
     carry = {
         number: carried(domain, counterpart(domain, earlier)) for number, domain in enumerate(judged.domains)
     }
-    return Sight(judged, sight.sketch, second, carry)
+    return Sight(judged, sight.sketch, second, carry, brake)
 
 
 def _known(found: Comparison, sight: Sight) -> list[Seen]:
@@ -92,5 +95,5 @@ def forget_earlier(state: StateStore, keep: Iterable[str]) -> None:
     """Delete the plans and sketches of all cycles but those in ``keep``; their reports stay."""
     earlier = {name.split("/")[1] for name in state.names("cycles/") if not name.endswith("/report.json")}
     for cycle_id in earlier.difference(keep):
-        for part in ("shards/", "catalogs/", "plan.json", "timings.json", "second_look.arrow"):
+        for part in ("shards/", "catalogs/", "plan.json", "timings.json", "second_look.arrow", "brake.json"):
             state.delete(f"cycles/{cycle_id}/{part}")

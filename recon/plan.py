@@ -19,6 +19,7 @@ from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 from recon.core.aws_manifest import Manifest
 from recon.core.binding import bind
 from recon.core.bound import BoundType
+from recon.core.brake import BrakeLimits
 from recon.core.catalog import Catalog
 from recon.core.claims import SCRAPERS, ClaimRules
 from recon.core.cost import Prices
@@ -138,6 +139,7 @@ class Options:
     confirm_requests_max: int = 1000
     hold_unconfirmed: bool = False
     claim_rules: ClaimRules = field(default_factory=ClaimRules)
+    brake: BrakeLimits = field(default_factory=BrakeLimits)
 
     @property
     def prices(self) -> Prices:

@@ -39,8 +39,7 @@ def publish(
     if options.dry_run and not options.dry_run_plans_tasks:
         return Publication(PublishCounts(outstanding=len(queue.outstanding(options.lake))))
     wanted, outstanding = _queue_plan(queue, judged, found, withheld)
-    held = sum(map(len, found.unconfirmed.values())) if options.hold_unconfirmed else 0
-    counts = _planned(wanted, outstanding, held)
+    counts = _planned(wanted, outstanding, held=sum(map(len, map(found.held, range(len(judged.domains))))))
     if options.dry_run:
         return Publication(counts)
     # Asked even when there is nothing to withdraw: a cycle that was overtaken must not go on to its report.
@@ -116,7 +115,7 @@ def _queue_plan(
         undecided=lambda body: undecided(body) or (body.id in out and withheld.leaves(body)),
     )
     groups = withheld.without(group for gap in found.gaps for group in gap.groups)
-    if options.hold_unconfirmed:
+    if options.hold_unconfirmed or found.brake.gaps:
         groups = [free for group in groups if (free := _free(found, undecided, group)) is not None]
     return queue_plan(groups, outstanding, options.limits, facts), len(outstanding)
 

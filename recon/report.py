@@ -8,6 +8,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from recon.brake_record import held_document
 from recon.comparison import Comparison
 from recon.core.cost import Requests, monthly_usd
 from recon.model import Kind, Priority, PublishCounts, Source, Verdict
@@ -50,6 +51,10 @@ def report_document(
             if item.name not in {"revised", "repaired"}
         },
         "timings_s": {name: round(spent, 3) for name, spent in timings_s.items()},
+        "brake": {
+            "held": [held_document(one) for one in found.brake.decision.held],
+            "doubted": [".".join(name) for name in sorted(found.brake.decision.doubted)],
+        },
         "skipped": [bound.dataset.name for bound in judged.skipped],
         "warnings": list(found.warnings),
     }
@@ -59,8 +64,8 @@ def _observed(judged: Judgement, found: Comparison) -> dict[str, Any]:
     facts = [result.facts for result in found.sketch.shards.values()]
     plan = judged.plan
     spent = sum(item.requests for item in facts) if plan.kept is None else 0
-    lists = plan.requests + found.second.lists + (spent if plan.report is None else 0)
-    gets = plan.gets + found.second.gets + (0 if plan.report is None else spent)
+    lists = plan.requests + found.second.lists + found.brake.lists + (spent if plan.report is None else 0)
+    gets = plan.gets + found.second.gets + found.brake.gets + (0 if plan.report is None else spent)
     complete = sum(found.sketch.complete(shard.id) for shard in judged.scanned)
     sample = len(judged.scanned) < len(judged.planned)
     usd = Requests(lists, gets).usd(plan.options.prices)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from pyroaring import BitMap
 
+from recon.core.braking import NO_BRAKING, Braking
 from recon.core.carried import Carried
 from recon.core.domain import Domain
 from recon.core.second_look import NO_SECOND_LOOK, SecondLook, young
@@ -26,12 +27,14 @@ class Sight:
 
     ``sketch`` is merged from shards; a shard that is not there was not seen. ``carried`` is what an earlier
     cycle's observation shows in this cycle's ordinals, by domain number; then ``sketch`` is that cycle's.
+    ``brake`` is what was lost suddenly, once that is judged: what is absent of a doubted type proves nothing.
     """
 
     judged: Judgement
     sketch: Sketch
     second: SecondLook = NO_SECOND_LOOK
     carried: Mapping[int, Carried] = field(default_factory=dict)
+    brake: Braking = NO_BRAKING
 
     def of(self, number: int) -> DomainSketch:
         """Return everything that was seen of one domain."""
@@ -48,6 +51,8 @@ class Sight:
         They were not looked at, or came due after the look, and were not looked at again.
         """
         plan, domain = self.judged.plan, self.judged.domains[number]
+        if self.brake.doubts(domain.dataset):
+            return ordinals
         unseen = unobserved(domain, self._ranges, ordinals)
         if plan.kept is not None:
             unseen |= (self.carried[number].unseen & ordinals) - domain.not_due(plan.now)
@@ -57,7 +62,8 @@ class Sight:
 
     def whole(self, domain: Domain) -> bool:
         """Tell whether everything that a domain's patterns could claim was looked at."""
-        return all(self._ranges.whole(block.literal_prefix) for block in domain.blocks)
+        seen = all(self._ranges.whole(block.literal_prefix) for block in domain.blocks)
+        return seen and not self.brake.doubts(domain.dataset)
 
     @cached_property
     def _ranges(self) -> Observed:

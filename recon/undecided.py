@@ -35,12 +35,11 @@ class Undecided:
             numbering.learn(keys.get((dataset.source, dataset.data_type), ()))
 
     def held(self, number: int) -> BitMap:
-        """Return the ordinals of a domain's gaps that are not acted upon before they are seen live."""
-        hold = self._found.judged.plan.options.hold_unconfirmed
-        return self._found.unconfirmed.get(number, _NONE) if hold else _NONE
+        """Return the ordinals of a domain's gaps that are held: by the brake, or until seen live."""
+        return self._found.held(number)
 
     def is_held(self, source: str, data_type: str, partition: Mapping[str, str]) -> bool:
-        """Tell whether a partition of a counted domain is not acted upon before it is seen live."""
+        """Tell whether a partition of a counted domain is not acted upon."""
         return any(
             self._lies_in(domain, self.held(number), partition)
             for number, domain in self._own(source, data_type)
@@ -48,7 +47,7 @@ class Undecided:
 
     def __call__(self, body: TaskBody) -> bool:
         """Tell whether a task's keys (or its partition, without keys) include one that is not decided."""
-        if body.id in self._claimed:
+        if body.id in self._claimed or self._found.brake.decision.holds((body.source, body.data_type)):
             return True
         own = self._own(body.source, body.data_type)
         if not own:

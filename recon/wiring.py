@@ -218,18 +218,12 @@ def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement
     risks = _risks(wired.servers)
     make_sample(chosen)
     inventory = load_inventory(chosen.inventory, chosen.source_overrides)
-    limits = BrakeLimits(
-        chosen.brake.enabled,
-        chosen.brake.min_keys,
-        chosen.brake.fraction,
-        timedelta(seconds=chosen.brake.auto_release_after_s),
-    )
     choices = [
         choice(
             ports.state,
             spec,
             partial(load_catalog, spec, chosen.inventory.parent, ports.lister.read),
-            limits,
+            _brake_limits(chosen),
             (cycle_id, ports.clock()),
         )
         for spec in inventory.catalogs
@@ -297,6 +291,7 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
         confirm_requests_max=chosen.s3.confirm_requests_max,
         hold_unconfirmed=chosen.s3.hold_unconfirmed,
         claim_rules=claim_rules(chosen),
+        brake=_brake_limits(chosen),
     )
 
 
@@ -320,6 +315,13 @@ def _read_catalogs(
         except (CatalogError, LakeError) as error:
             notices.append(Notice(str(error).removeprefix(f"{spec.where}: "), spec.where))
     return loaded, notices
+
+
+def _brake_limits(chosen: Settings) -> BrakeLimits:
+    """Return how sudden a loss must be to be held back, and for how long."""
+    brake = chosen.brake
+    lasts = timedelta(seconds=brake.auto_release_after_s)
+    return BrakeLimits(brake.enabled, brake.min_keys, brake.fraction, lasts, brake.head_max)
 
 
 def _limits(chosen: Settings) -> QueueLimits:

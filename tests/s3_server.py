@@ -144,6 +144,8 @@ class S3Server:
         self.secret = secret
         self.faults: dict[str, Fault] = {}
         self.denied: list[bytes] = []
+        #: Listings of a prefix, and of wider ones, leave out its keys: legal answers, and wrong.
+        self.unlisted: list[bytes] = []
         self.shape = "aws"
         self.max_keys = 1000
         self.requests: Counter[str] = Counter()
@@ -164,6 +166,7 @@ class S3Server:
     def heal(self) -> None:
         self.faults.clear()
         self.denied.clear()
+        self.unlisted.clear()
 
     def strikes(self, *names: str) -> str | None:
         """Return the first of ``names`` that is injected into this request."""
@@ -248,6 +251,9 @@ class S3Server:
         if self.strikes("folder_order"):
             return listing(self, *self._by_folder(prefix, start, wanted), url=url, query=query)
         rows, prefixes, token = self._cut(prefix, start, query.get("delimiter", b""), wanted)
+        for hidden in self.unlisted:
+            if hidden.startswith(prefix):
+                rows = [at for at in rows if not self.objects.keys[at].startswith(hidden)]
         return listing(self, rows, prefixes, token, url=url, query=query)
 
     def _cut(

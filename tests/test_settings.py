@@ -440,7 +440,6 @@ def test_an_endpoint_is_kept_without_its_password_and_says_so(tmp_path):
         ("logging: {level: DEBUG}", "logging has no effect yet"),
         ("history_days: 30", "history_days has no effect yet"),
         ("scrapers_defaults: {concurrency: 2}", "scrapers_defaults has no effect yet"),
-        ("brake: {fraction: 0.2}", "brake has no effect yet"),
         ("scrapers: {x: {command: [a]}}", "scrapers has no effect yet"),
     ],
 )
@@ -459,7 +458,7 @@ def test_a_key_that_nothing_acts_on_yet_says_so(tmp_path, text, message):
         "s3: {confirm_requests_max: 0}",
         "s3: {prices: {list_per_1000: 0.004}}",
         "reconciliation_loop: {alert_on_failure: false}",
-        "brake: {enabled: false}",
+        "brake: {fraction: 0.2}",
         "integration: {dims: {enabled: false}}",
         "notifications: {enabled: false, critical_gaps_threshold: 3}",
     ],

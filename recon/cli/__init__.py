@@ -33,11 +33,12 @@ COMMANDS = {
     ),
     "queue": ("recon.cli.queue", "Look at the scrapers' queues, and set single tasks or scrapers right."),
     "absent": ("recon.cli.absent", "Say which keys their sources do not have, and look at who says so."),
+    "brake": ("recon.cli.brake", "Show the sudden losses that are held back, and release them."),
     "down": ("recon.cli.down", "Stop the embedded broker."),
 }
 #: Commands of the public contract that a later release brings.
 LATER = (
-    "daemon", "apply", "diff", "report", "init", "completion", "work", "serve", "brake",
+    "daemon", "apply", "diff", "report", "init", "completion", "work", "serve",
     "simulate",
 )  # fmt: skip
 #: Signals that end a run, besides Ctrl-C; the exit code is 128 and their number.

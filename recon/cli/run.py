@@ -66,7 +66,8 @@ def plan(config: Path | None, *, as_json: bool, select: tuple[str, ...], output:
 
 def exit_code(document: dict[str, Any], fail_on: str | None) -> int:
     """Return the exit code of a finished cycle: 4 for what could not be seen comes before 3 for gaps."""
-    if document["observed"]["shards"]["failed"] or document["skipped"]:
+    seen_wrongly = document.get("brake", {}).get("doubted")
+    if document["observed"]["shards"]["failed"] or document["skipped"] or seen_wrongly:
         return 4
     levels = () if fail_on is None else _LEVELS[: _LEVELS.index(fail_on) + 1]
     return 3 if any(document["gaps"]["by_priority"][level] for level in levels) else 0

@@ -41,11 +41,16 @@ def print_summary(document: dict[str, Any]) -> None:
     )
     say(
         f"tasks: {tasks['published']} published, {tasks['withdrawn']} withdrawn, {tasks['moved']} moved, "
-        f"{tasks['duplicate']} already out, {tasks['deferred']} deferred, {tasks['unproven']} unproven; "
+        f"{tasks['duplicate']} already out, {tasks['deferred']} deferred, {tasks['unproven']} unproven"
+        f"{_held(tasks['held'])}; "
         f"{tasks['outstanding']} outstanding",
     )
     _print_warnings(document["warnings"])
     say("next: recon gaps --keys, recon coverage; a second run queues nothing twice")
+
+
+def _held(gaps: int) -> str:
+    return f", {gaps:,} gaps held back" if gaps else ""
 
 
 def _print_warnings(warnings: list[str]) -> None:

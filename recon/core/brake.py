@@ -13,12 +13,13 @@ _CYCLES = 2
 
 @dataclass(frozen=True, slots=True)
 class BrakeLimits:
-    """The settings of the brake."""
+    """The settings of the brake; ``head_max`` keys that vanished are asked for before it trips."""
 
     enabled: bool = True
     min_keys: int = 10
     fraction: float = 0.15
     auto_release_after: timedelta = timedelta(hours=24)
+    head_max: int = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ _LATER: tuple[tuple[tuple[str, ...], str], ...] = (
     (("integration", "dims"), "no DIMS metrics are written"),
     (("notifications",), "no notifications are sent"),
     (("reconciliation_loop", "alert_channels"), "no alerts are sent"),
-    (("brake",), "of sudden losses, only a catalog's rows are held back"),
     (("logging",), "what a run's own workers log goes to workers.log in the state folder"),
     (("history_days",), "no history is written; the reports of finished cycles stay in the state"),
     (("scrapers_defaults",), "recon runs no scrapers itself"),
