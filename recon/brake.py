@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from recon import plan as plans
-from recon.brake_record import is_released, load, released
+from recon.brake_record import is_released, load, outcome, released
 from recon.comparison import Comparison
 from recon.core.brake_words import words
 from recon.core.braking import (
@@ -19,6 +19,8 @@ from recon.core.braking import (
     next_record,
     type_name,
 )
+from recon.core.domain import Domain
+from recon.core.layout import Layout, layout
 from recon.core.losses import Earlier, Loss, counted_loss, counterpart, exact_loss
 from recon.errors import StateError
 from recon.findings import sight_of
@@ -40,7 +42,8 @@ def braking(lister: Lister, state: StateStore, found: Comparison) -> Braking:
     whole = found.complete and plan.kept is None and not plan.options.select
     moment = Moment(plan.cycle_id, plan.started_at, plan.as_of, whole, skipped)
     limits = plan.options.brake
-    losses = _losses(state, found, record, believed) if limits.enabled else {}
+    layouts = tuple(map(layout, judged.domains))
+    losses = _losses(state, found, record, believed, layouts) if limits.enabled else {}
     asked = VanishedLook(lister, found, losses, limits.head_max)
     decided = decision(
         {name: _lost(found, losses, name) for name in names},
@@ -62,6 +65,7 @@ def braking(lister: Lister, state: StateStore, found: Comparison) -> Braking:
         words(decided, limits, tuple(sorted(asked.failures))),
         asked.lists,
         asked.gets,
+        layouts,
     )
 
 
@@ -71,7 +75,11 @@ def _lost(found: Comparison, losses: Mapping[int, Loss], name: TypeName) -> Lost
 
 
 def _losses(
-    state: StateStore, found: Comparison, record: BrakeRecord, believed: Collection[TypeName]
+    state: StateStore,
+    found: Comparison,
+    record: BrakeRecord,
+    believed: Collection[TypeName],
+    layouts: Sequence[Layout],
 ) -> dict[int, Loss]:
     """Return what each domain lost, by number; one without a baseline lost nothing."""
     bases = {
@@ -79,7 +87,9 @@ def _losses(
         for number in range(len(found.judged.domains))
         if type_name(found.judged.domains[number].dataset) not in believed
     }
-    seen = {base: _seen(state, base, found.judged) for base in set(bases.values()) if base is not None}
+    known = dict(zip(layouts, found.judged.domains, strict=True))
+    lake = found.judged.plan.options.lake
+    seen = {base: _seen(state, base, lake, known) for base in set(bases.values()) if base is not None}
     losses = {}
     for number, base in bases.items():
         domain = found.judged.domains[number]
@@ -91,13 +101,14 @@ def _losses(
     return losses
 
 
-def _seen(state: StateStore, cycle_id: str, judged: plans.Judgement) -> list[Earlier]:
+def _seen(state: StateStore, cycle_id: str, lake: str, known: Mapping[Layout, Domain]) -> list[Earlier]:
     """Return what an earlier cycle saw of each of its domains; nothing where the state lost it."""
+    cycle = outcome(state, cycle_id)
     try:
-        before = plans.load(state, cycle_id)
+        before = plans.load_again(state, cycle_id, () if cycle is None else cycle.layouts, known)
     except StateError:
         return []
-    if before.plan.options.lake != judged.plan.options.lake:
+    if before.plan.options.lake != lake:
         return []
     sight = sight_of(state, before)
     return [Earlier(domain, sight.of(number)) for number, domain in enumerate(before.domains)]

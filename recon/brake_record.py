@@ -18,6 +18,7 @@ from pyroaring import BitMap
 
 from recon.core.brake import Hold
 from recon.core.braking import BrakeRecord, Braking, Decision, Held, Scope
+from recon.core.layout import Layout
 from recon.errors import ConfigError, StateError
 from recon.ports import StateStore
 
@@ -90,6 +91,7 @@ def keep_outcome(state: StateStore, cycle_id: str, cycle: Braking) -> None:
         "told": cycle.told,
         "lists": cycle.lists,
         "gets": cycle.gets,
+        "layouts": [[one.name, one.digest] for one in cycle.layouts],
     }
     state.put(f"cycles/{cycle_id}/brake.json", json.dumps(document).encode())
 
@@ -113,6 +115,7 @@ def outcome(state: StateStore, cycle_id: str) -> Braking | None:
         tuple(document["told"]),
         document["lists"],
         document["gets"],
+        tuple(Layout(name, digest) for name, digest in document["layouts"]),
     )
 
 

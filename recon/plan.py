@@ -6,7 +6,7 @@ State names: ``cycles/<cycle_id>/plan.json`` and ``cycles/<cycle_id>/catalogs/<n
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -27,6 +27,7 @@ from recon.core.dimensions import SeasonsDimension
 from recon.core.domain import MAX_EXPECTED_KEYS, Domain
 from recon.core.ignore import ignored
 from recon.core.inventory import Inventory
+from recon.core.layout import Layout
 from recon.core.limits import QueueLimits
 from recon.core.performance import PerformanceLimits
 from recon.core.rank import Policy, stale_pins
@@ -269,20 +270,51 @@ def save(store: StateStore, plan: Plan, catalogs: Mapping[str, Catalog]) -> None
 
 def load(store: StateStore, cycle_id: str) -> Judgement:
     """Return the saved plan of a cycle with its domains; raise ``StateError`` where there is none."""
+    plan = saved(store, cycle_id)
+    return judgement(plan, _catalogs(store, plan, plan.catalogs))
+
+
+def saved(store: StateStore, cycle_id: str) -> Plan:
+    """Return the saved plan of a cycle; raise ``StateError`` where there is none."""
     content = store.get(f"cycles/{cycle_id}/plan.json")
     if content is None:
         raise StateError(
             f"the state holds no plan for cycle {cycle_id}. Check that `state` is shared by all hosts.",
         )
-    plan = _codec().validate_json(content)
+    return _codec().validate_json(content)
+
+
+def load_again(
+    store: StateStore, cycle_id: str, layouts: Sequence[Layout], known: Mapping[Layout, Domain]
+) -> Judgement:
+    """Return the saved plan of a cycle with its domains, those of ``known`` layouts as they are.
+
+    ``layouts`` are those of its domains, by number. Binding takes the time: only types of which a layout is
+    not known are bound, so what the judgement says of skipped types, and its notices, is not whole.
+    """
+    plan = saved(store, cycle_id)
+    names = {layout.name for layout in layouts if layout not in known}
+    datasets = tuple(item for item in plan.inventory.datasets if item.name in names)
+    few = replace(plan, inventory=replace(plan.inventory, datasets=datasets))
+    bound = judgement(few, _catalogs(store, plan, {item.for_each for item in datasets}))
+    if len(bound.domains) != sum(layout.name in names for layout in layouts):
+        return load(store, cycle_id)
+    fresh = iter(bound.domains)
+    domains = tuple(next(fresh) if layout.name in names else known[layout] for layout in layouts)
+    return replace(bound, plan=plan, domains=domains)
+
+
+def _catalogs(store: StateStore, plan: Plan, names: Collection[str | None]) -> dict[str, Catalog]:
     specs = {spec.name: spec for spec in plan.inventory.catalogs}
     catalogs = {}
     for name in plan.catalogs:
-        frame = store.get(_catalog_name(cycle_id, name))
+        if name not in names:
+            continue
+        frame = store.get(_catalog_name(plan.cycle_id, name))
         if frame is None:
-            raise StateError(f"the state lost catalog '{name}' of cycle {cycle_id}. Run a new cycle.")
+            raise StateError(f"the state lost catalog '{name}' of cycle {plan.cycle_id}. Run a new cycle.")
         catalogs[name] = Catalog(specs[name], pl.read_ipc(io.BytesIO(frame)))
-    return judgement(plan, catalogs)
+    return catalogs
 
 
 @cache

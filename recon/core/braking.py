@@ -14,6 +14,7 @@ from pyroaring import BitMap
 
 from recon.core.brake import BrakeLimits, Hold, releases, trips
 from recon.core.inventory import Dataset
+from recon.core.layout import Layout
 
 #: Source and data type.
 TypeName = tuple[str, str]
@@ -122,7 +123,8 @@ class BrakeRecord:
 class Braking:
     """One cycle's outcome: the decision, the gaps it holds by domain number, and what is remembered next.
 
-    ``released`` names the releases that were carried out; ``told`` is what a person should know.
+    ``released`` names the releases that were carried out; ``told`` is what a person should know; ``layouts``
+    are digests of the cycle's domains, by number.
     """
 
     decision: Decision = field(default_factory=Decision)
@@ -132,6 +134,7 @@ class Braking:
     told: tuple[str, ...] = ()
     lists: int = 0
     gets: int = 0
+    layouts: tuple[Layout, ...] = ()
 
     def at(self, number: int) -> BitMap:
         """Return the ordinals of a domain's gaps that are held."""

@@ -6,7 +6,7 @@ alike the ordinals are the same; else each axis is looked up once, and ordinals 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from pyroaring import BitMap
 
-from recon.core.axis import Axis
 from recon.core.block import CHUNK, Block, Ordinals, bitmap, ordinals_of
 from recon.core.domain import Domain
+from recon.core.layout import texts
 from recon.core.text_table import Codes
 
 #: Keys that are rendered at once, where nothing else tells.
@@ -96,8 +96,8 @@ class _Way:
     def seen_before(self, ordinals: BitMap, bits: BitMap) -> BitMap:
         if not ordinals or not bits or self.is_same:
             return ordinals & bits
-        places = [_places(self.now, self.before, number) for number in range(len(self.now.axes))]
-        pairs = ((part, _crossed(self.now, self.before, places, part)) for part in _parts(ordinals, CHUNK))
+        back = [self._back(number) for number in range(len(self.now.axes))]
+        pairs = ((part, _crossed(self.now, self.before, back, part)) for part in _parts(ordinals, CHUNK))
         return _matched(pairs, bits)
 
     def still_expected(self, bits: BitMap) -> int:
@@ -130,7 +130,17 @@ class _Way:
 
     @cached_property
     def _places(self) -> list[Codes | None]:
+        """Return today's index of each earlier index, by axis: -1 for none, None where all stay the same."""
         return [_places(self.before, self.now, number) for number in range(len(self.before.axes))]
+
+    def _back(self, number: int) -> Codes:
+        """Return the earlier index of each of today's indices of one axis, -1 for none."""
+        places = self._places[number]
+        every = np.arange(self.before.axes[number].size, dtype=np.int64)
+        places = every if places is None else places
+        back = np.full(self.now.axes[number].size, -1, dtype=np.int64)
+        back[places[places >= 0]] = every[places >= 0]
+        return back
 
     @property
     def _spans_only_grew(self) -> bool:
@@ -157,7 +167,7 @@ def _own(domain: Domain, number: int, ordinals: BitMap) -> tuple[BitMap, int]:
     return (ordinals & BitMap(range(start, end))).shift(-start), start
 
 
-def _crossed(here: Block, there: Block, places: list[Codes | None], ordinals: Ordinals) -> Ordinals:
+def _crossed(here: Block, there: Block, places: Sequence[Codes | None], ordinals: Ordinals) -> Ordinals:
     """Return the ordinal in ``there`` of each ordinal in ``here``, -1 where it has none."""
     fits = np.ones(len(ordinals), dtype=np.bool_)
     indices = []
@@ -179,25 +189,15 @@ def _matched(pairs: Iterator[tuple[Ordinals, Ordinals]], bits: BitMap) -> BitMap
     return found
 
 
-def _places(here: Block, there: Block, number: int) -> Codes | None:
-    """Return the index in ``there`` of each index of one axis, -1 for none; None where all stay the same."""
-    names = [item for item in here.pattern.template.placeholders if item.name in here.axes[number].fields]
-    specs = {(item.name, item.spec) for item in names}
-    before, now = (_texts(block.axes[number], specs) for block in (here, there))
-    if before.height <= now.height and before.equals(now.head(before.height)):
+def _places(before: Block, now: Block, number: int) -> Codes | None:
+    earlier, today = (pl.DataFrame(texts(block, number)) for block in (before, now))
+    if earlier.height <= today.height and earlier.equals(today.head(earlier.height)):
         return None
-    joined = before.join(
-        now.with_row_index("place").unique(before.columns, keep="first"),
-        on=before.columns,
-        how="left",
-        maintain_order="left",
+    joined = earlier.join(
+        today.with_row_index("place"), on=earlier.columns, how="left", maintain_order="left", nulls_equal=True
     )
-    return joined["place"].cast(pl.Int64).fill_null(-1).to_numpy()
-
-
-def _texts(axis: Axis, specs: set[tuple[str, str]]) -> pl.DataFrame:
-    columns = [axis.texts(name, spec).alias(f"{name}:{spec}") for name, spec in sorted(specs)]
-    return pl.DataFrame(columns)
+    places: Codes = joined["place"].cast(pl.Int64).fill_null(-1).to_numpy()
+    return places
 
 
 def _parts(ordinals: BitMap, rows: int) -> Iterator[Ordinals]:

@@ -73,7 +73,6 @@ def cycled(ports: Ports, cycle_id: str, inventory: Inventory, missing: float) ->
     braked = braking(ports.lister, ports.state, found)
     alone = time.process_time() - started
     remember(ports.state, braked)
-    ports.state.delete(f"cycles/{cycle_id}/brake.json")
     return together - alone, alone
 
 
