@@ -24,13 +24,16 @@ JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1))
 PYTEST = $(BIN)/python -m pytest
 TESTS = $(PYTEST) -n $(JOBS) --dist worksteal
 
-.PHONY: help run test check lint format bench lock clean down
+.PHONY: help demo-loop run test check lint format bench lock clean down
 
 help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## one cycle over config/recon.yaml (the sample lake, as shipped); ARGS="--json" adds flags
 	$(BIN)/recon run $(ARGS)
+
+demo-loop: $(VENV)/.run ## the closed loop, shown: gaps are found, filled by a scraper that is killed once, looked at, closed
+	$(BIN)/python examples/demo_loop.py
 
 down: ## stop what a run or daemon left behind (embedded broker, workers)
 	@if [ -x $(BIN)/recon ]; then $(BIN)/recon down; fi

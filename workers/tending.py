@@ -12,6 +12,7 @@ from recon import access, cycle, findings, wiring
 from recon.claim_books import load_claims
 from recon.comparison import Comparison
 from recon.errors import CycleFencedError, StateError
+from recon.model import TaskState
 from recon.settlement import Settled, settle
 from workers import steps
 from workers.retrying import FIRST
@@ -36,8 +37,9 @@ def tend() -> Settled | None:
         return done
     if _is_waiting(report) and done.changed:
         _refill(wired)
-    if not ports.queue.outstanding(options.lake):
-        _begin_early(wired, report)
+    states = {task.state for task in ports.queue.outstanding(options.lake)}
+    if states <= {TaskState.CLAIMED}:
+        _begin_early(wired, report, is_awaited=bool(states))
     return done
 
 
@@ -64,14 +66,18 @@ def _findings(cycle_id: str) -> Comparison:
     return findings.last_findings(steps.engine().ports.state)
 
 
-def _begin_early(wired: wiring.Engine, report: dict[str, Any]) -> None:
-    """Have a cycle begin, where something came of what was taken, and the last one is old enough."""
+def _begin_early(wired: wiring.Engine, report: dict[str, Any], *, is_awaited: bool) -> None:
+    """Have a cycle begin, where something came of what was taken, and the last one is old enough.
+
+    ``is_awaited`` tells of claims that only a look at everything can judge.
+    """
     now = wired.ports.clock()
     finished_at = datetime.fromisoformat(report["finished_at"])
     if (now - finished_at).total_seconds() < wired.settings.loop.min_interval_s:
         return
     as_of = datetime.fromisoformat(report["observed"]["as_of"])
-    if not load_claims(wired.ports.state).filled_since(as_of) or wired.ledger.current() is not None:
+    came_of_it = is_awaited or bool(load_claims(wired.ports.state).filled_since(as_of))
+    if not came_of_it or wired.ledger.current() is not None:
         return
     wired.ledger.schedule(access.new_cycle_id(now), json.dumps(dict(FIRST)), 0.0)
     _log.info("the queues have run dry: a cycle begins early")

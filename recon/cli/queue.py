@@ -41,6 +41,7 @@ def ls(config: Path | None, *, as_json: bool) -> None:
     claims = load_claims(state)
     paused = {name: claims.scrapers[name] for name in sorted(claims.paused())}
     document = {
+        "redis": _address(chosen),
         "levels": {
             level: {**{name: counts[level, name] for name in _STATES}, "cap": caps[level]}
             for level in _LEVELS
@@ -60,6 +61,7 @@ def ls(config: Path | None, *, as_json: bool) -> None:
         [level, *(f"{counts[level, name]:,}" for name in _STATES), f"{caps[level]:,}"] for level in _LEVELS
     ]
     table(["level", *_STATES, "cap"], rows, right=set(range(1, 7)), spare=["moot"])
+    click.echo(f"at {document['redis'] or 'no Redis: task_queue.mode is file'}")
     click.echo(
         f"{document['dead']:,} dead, {document['quarantined_keys']:,} keys quarantined, "
         f"{document['results_waiting']:,} results to settle"
@@ -217,6 +219,16 @@ def _reached(config: Path | None) -> tuple[Settings, TaskQueue, StateStore]:
 
     chosen = access.settings(config)
     return chosen, wiring.queues(chosen), access.state(chosen)
+
+
+def _address(chosen: Settings) -> str | None:
+    """Return where scrapers find the queues, without a password."""
+    from recon import access
+    from recon.masking import masked
+
+    if chosen.task_queue.mode == "file":
+        return None
+    return masked(access.queues_address(chosen) or access.broker(chosen).redis)
 
 
 def _rules(chosen: Settings) -> Any:
