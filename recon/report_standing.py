@@ -186,7 +186,9 @@ def _step(reason: str) -> str:
     if "there is none" in reason:
         return _WAIT
     if "s3.inventory_config_id" in reason:
-        return "set s3.inventory_config_id"
+        return "set s3.inventory_config_id to one of those named, or leave it out"
+    if "There is no such bucket" in reason:
+        return "check s3.inventory_bucket, lake and s3.endpoint_url"
     return "wait for the next report; where it stays so, look at the destination's files"
 
 
