@@ -113,5 +113,13 @@ class CycleFencedError(ReconError):
     may_pass = False
 
 
+class CannotStartError(ReconError):
+    """Raised when a scraper's program cannot be started: a matter of this host, never of its tasks."""
+
+
+class ArgumentsTooLongError(ReconError):
+    """Raised when the system refuses arguments of a run for their length."""
+
+
 class DomainTooLargeError(ConfigError):
     """Raised when a data type would enumerate more keys than ``max_expected_keys``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 MASK = "***"
 #: A name and a password up to the last ``@``: a secret may hold ``/`` and ``@`` where a colon begins it.
@@ -10,11 +11,28 @@ _USERINFO = re.compile(r"(?<=://)(?:[^\s@/:]*:\S*|[^\s@/]*)@")
 _IN_QUERY = re.compile(
     r"([?&;][^=&\s'\"]*(?:passw|secret|token|signature|credential)[^=&\s'\"]*=)[^&\s'\"]+", re.IGNORECASE
 )
+#: Names of environment variables whose values are secrets.
+_SECRET_NAME = re.compile(
+    r"passw|secret|token|credential|signature|private|api_?key|access_?key|_key$|_url$|_dsn$|auth",
+    re.IGNORECASE,
+)
 
 
 def masked(text: str) -> str:
     """Return ``text`` with ``***`` for the user and password, and for secret parameters, of each address."""
     return _IN_QUERY.sub(rf"\1{MASK}", _USERINFO.sub(f"{MASK}@", text))
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a variable of that name holds a secret, as far as names tell."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def masked_values(text: str, values: Iterable[str]) -> str:
+    """Return ``text`` as ``masked`` does, and with ``***`` wherever one of ``values`` stands."""
+    for value in sorted(filter(None, values), key=len, reverse=True):
+        text = text.replace(value, MASK)
+    return masked(text)
 
 
 def masked_address(address: str) -> str:

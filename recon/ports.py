@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from recon.core.aws_manifest import DataFile, Manifest
 from recon.core.inventory_setup import Document
+from recon.core.run_outcome import Ended
 from recon.model import (
     DeadTask,
     KeyRange,
@@ -321,6 +322,10 @@ class Leases(Protocol):
         """
         ...
 
+    def ready(self) -> list[bytes]:
+        """Return a thousand bodies of each level, in the order that they are leased; lease nothing."""
+        ...
+
     def heartbeat(self, leases: Sequence[Lease], *, visibility_s: float) -> dict[str, str]:
         """Extend leases; return id -> extended, lost (another's by now) or cancelled (nobody wants it)."""
         ...
@@ -344,6 +349,48 @@ class Leases(Protocol):
 
     def release(self, leases: Sequence[Lease], *, delay_s: float = 0.0) -> dict[str, str]:
         """Give tasks back undone, their attempt refunded; return id -> released, cancelled or lost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run: the arguments, where, what its environment adds, and for how long at most.
+
+    ``keys_file`` gets the lines ``keys`` before it starts, ``result_file`` is read when it is over.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    env: Mapping[str, str]
+    timeout_s: float
+    keys_file: str = ""
+    keys: tuple[str, ...] = ()
+    result_file: str = ""
+
+
+class Process(Protocol):
+    """One running scraper, with everything that it started."""
+
+    def stop(self) -> None:
+        """Ask it to end (SIGTERM), and end it when it has not in time; return at once."""
+        ...
+
+
+class Processes(Protocol):
+    """Runs scrapers; none outlives this process, however that ends."""
+
+    @property
+    def folder(self) -> str:
+        """Return where the files of runs go."""
+        ...
+
+    def start(self, command: Command, ended: Callable[[Ended], None]) -> Process:
+        """Start a process; ``ended`` is told once, from another thread.
+
+        Raises:
+            CannotStartError: Its program, or its folder, cannot be used.
+            ArgumentsTooLongError: The system takes no arguments of that length.
+        """
         ...
 
 

@@ -32,6 +32,7 @@ from recon.core.inventory_setup import PREFIX
 from recon.core.limits import QueueLimits
 from recon.core.performance import PerformanceLimits
 from recon.core.rank import Policy
+from recon.core.scraper_check import scraper_notices, scraper_problems, served_type
 from recon.core.selection import parse_selection
 from recon.core.shards import cover
 from recon.cycle import Ports
@@ -41,6 +42,7 @@ from recon.plan import Judgement, Options, Plan, advised, judgement
 from recon.ports import InventoryAdmin, Ledger, Lister, ProgressBoard, ReportFiles, TaskQueue
 from recon.report_delivery import Wish
 from recon.settings import Settings, below
+from recon.shapes import in_file_order
 
 if TYPE_CHECKING:
     from recon.adapters.s3 import S3Lister
@@ -297,9 +299,12 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
 
 def claim_rules(chosen: Settings) -> ClaimRules:
     """Return when a key is given up, and when a scraper is paused."""
-    breaker = chosen.scrapers_defaults.breaker
+    common = chosen.scrapers_defaults.breaker
     return ClaimRules(
-        chosen.gap_detection.max_attempts, breaker.refuted_in_row, timedelta(seconds=breaker.probe_after_s)
+        chosen.gap_detection.max_attempts,
+        common.refuted_in_row,
+        timedelta(seconds=common.probe_after_s),
+        {name: scraper.breaker for name, scraper in chosen.scrapers.items()},
     )
 
 
@@ -369,6 +374,10 @@ def validated(chosen: Settings) -> dict[str, Any]:
         for domain in judged.domains
         if scope and not cover([block.literal_prefix for block in domain.blocks], scope)
     ]
+    wrong = scraper_problems(chosen.scrapers, [served_type(domain) for domain in judged.domains])
+    if wrong:
+        raise ConfigError(in_file_order(wrong))
+    told += scraper_notices(chosen.scrapers, {dataset.scraper for dataset in inventory.datasets})
     return {
         "types": [described_domain(domain) for domain in judged.domains],
         "skipped": {bound.dataset.name: bound.skipped for bound in judged.skipped},

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from recon.errors import ConfigError, LakeError
-from recon.masking import masked, masked_address
+from recon.masking import is_secret, masked, masked_address, masked_values
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,25 @@ def test_no_error_of_ours_holds_a_secret_whoever_prints_it():
     assert str(LakeError(f"cannot reach it: {library}")) == "cannot reach it: Failed to parse: https://***@[x"
     error = ConfigError(["a", "got redis://:SECRET@h"])
     assert (error.problems, str(error)) == (["a", "got redis://***@h"], "a\ngot redis://***@h")
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("API_KEY", True),
+        ("AWS_SECRET_ACCESS_KEY", True),
+        ("aws_session_token", True),
+        ("DB_PASSWORD", True),
+        ("DATABASE_URL", True),
+        ("SENTRY_DSN", True),
+        ("PYTHONPATH", False),
+        ("TZ", False),
+        ("KEYBOARD", False),
+    ],
+)
+def test_a_variable_is_a_secret_by_its_name(name, secret):
+    assert is_secret(name) is secret
+
+
+def test_values_are_masked_wherever_they_stand_the_longest_first():
+    assert masked_values("a s3cret-long b s3cret c", ["s3cret", "s3cret-long", ""]) == "a *** b *** c"

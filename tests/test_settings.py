@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from recon.cli import LATER
+from recon.core.breaker import BreakerRule
 from recon.errors import ConfigError
 from recon.settings import Settings, load_settings, settings_schema
 from recon.strict_yaml import parse_document, plain
@@ -70,12 +72,25 @@ def test_scrapers_are_read_as_declared(tmp_path):
     assert scrapers["espn_web"].per == "task"
     assert scrapers["nba_api_async_scraper"].map == {"endpoint": {"boxscores_traditional": ("boxscores",)}}
     incremental = scrapers["espn_incremental"]
-    assert (incremental.limits, incremental.env, incremental.cwd) == (
-        {"days_back": 14},
+    assert (incremental.days_back_max, incremental.env, incremental.cwd) == (
+        14,
         {"PYTHONPATH": "."},
         "/srv/nba",
     )
-    assert (incremental.rate.items_per_minute, incremental.rate.min_delay_s) == (20.0, 3.0)
+    assert (incremental.items_per_minute, incremental.items_at_once, incremental.min_delay_s) == (
+        20.0,
+        5,
+        3.0,
+    )
+
+
+def test_scrapers_take_the_defaults_and_know_their_places(tmp_path):
+    defaults = "scrapers_defaults: {concurrency: 3, timeout: 5m, breaker: {refuted_in_row: 2}}\n"
+    one = load(tmp_path, LAKE + defaults + "scrapers:\n  x: {command: [a, b], cwd: sub}\n").scrapers["x"]
+    assert (one.concurrency, one.timeout_s) == (3, 300.0)
+    assert one.breaker == BreakerRule(2, timedelta(hours=1))
+    assert (one.where, one.places) == ("recon.yaml:4:3", ("recon.yaml:4:17", "recon.yaml:4:20"))
+    assert one.cwd == str(tmp_path / "sub")
 
 
 def test_an_empty_section_is_an_error_and_not_a_default(tmp_path):
@@ -358,6 +373,30 @@ def test_a_state_beside_inside_or_around_the_lake_is_accepted(tmp_path, text):
             "2:44",
             "expected a rate such as 20/min",
         ),
+        (LAKE + "scrapers: {x: {command: [a, '{season']}}\n", "2:29", "a lone '{'; write {{"),
+        (LAKE + "scrapers: {x: {command: ['{a}']}}\n", "2:26", "a command begins with the program to run"),
+        (LAKE + "scrapers: {x: {command: [a, '{items.b}']}}\n", "2:29", "{items.b} is a list; write"),
+        (
+            LAKE + "scrapers: {x: {command: [a, '{map.b...}'], map: {c: {t: [u]}}}}\n",
+            "2:29",
+            "{map.b} names no map of this scraper; expected one of: c",
+        ),
+        (
+            LAKE + "scrapers: {x: {command: [a], map: {c: {t: []}}}}\n",
+            "2:43",
+            "expected at least 1 item, got an empty",
+        ),
+        (
+            LAKE + "scrapers: {x: {command: [a], map: {c: {t: ['']}}}}\n",
+            "2:44",
+            "expected at least 1 item(s), got",
+        ),
+        (
+            LAKE + "scrapers: {x: {command: [a], limits: {day_back: 3}}}\n",
+            "2:39",
+            "did you mean 'days_back'?",
+        ),
+        (LAKE + "scrapers: {x: {command: [a], per: game}}\n", "2:35", "expected one of 'task', 'item'"),
         (LAKE + "logging: {level: info}\n", "2:18", "did you mean 'INFO'?"),
         (LAKE + "brake: &b {enabled: true}\nbrake: *b\n", "3:1", "duplicate key 'brake'"),
     ],
@@ -439,8 +478,6 @@ def test_an_endpoint_is_kept_without_its_password_and_says_so(tmp_path):
         ),
         ("logging: {level: DEBUG}", "logging has no effect yet"),
         ("history_days: 30", "history_days has no effect yet"),
-        ("scrapers_defaults: {concurrency: 2}", "scrapers_defaults has no effect yet"),
-        ("scrapers: {x: {command: [a]}}", "scrapers has no effect yet"),
     ],
 )
 def test_a_key_that_nothing_acts_on_yet_says_so(tmp_path, text, message):
@@ -459,6 +496,8 @@ def test_a_key_that_nothing_acts_on_yet_says_so(tmp_path, text, message):
         "s3: {prices: {list_per_1000: 0.004}}",
         "reconciliation_loop: {alert_on_failure: false}",
         "brake: {fraction: 0.2}",
+        "scrapers_defaults: {concurrency: 2, timeout: 1m, breaker: {probe_after: 2h}}",
+        "scrapers: {x: {command: [a]}}",
         "integration: {dims: {enabled: false}}",
         "notifications: {enabled: false, critical_gaps_threshold: 3}",
     ],

@@ -14,6 +14,7 @@ from recon import cycle, findings
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import RedisLeases, RedisTaskQueue
 from recon.claim_books import load_claims, save_claims
+from recon.core.breaker import BreakerRule
 from recon.core.claims import ClaimRules
 from recon.model import Lease, Settlement, TaskState
 from recon.settlement import Settled, settle
@@ -214,6 +215,15 @@ def test_a_scraper_that_fails_in_a_row_is_paused_and_one_probe_opens_it_again(pl
     place.leases.settle(probe, Settlement.DONE)
     settled(place)
     assert load_claims(place.ports.state).paused() == set()
+
+
+def test_a_scraper_may_have_a_breaker_of_its_own(place):
+    rules = ClaimRules(refuted_in_row=100, breakers={"odds": BreakerRule(refuted_in_row=1)})
+    place.options = replace(place.options, claim_rules=rules)
+    place.cycle()
+    for source in ("nba", "odds"):
+        place.leases.settle(lease(place, source), Settlement.FAILED, error="no route", delay_s=0)
+    assert settled(place).paused == ["odds"]
 
 
 def test_a_pause_refunds_the_attempts_that_its_scraper_cost(place):

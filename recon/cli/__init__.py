@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": ("recon.cli.explain", "Say what is known of one key, and which rule ranked it."),
     "status": ("recon.cli.status", "Show the last finished cycle and the queues."),
     "doctor": ("recon.cli.doctor", "Check the set-up, with a next step for each problem."),
+    "work": ("recon.cli.work", "Run the configured scrapers for the tasks in the queues."),
     "schema": ("recon.cli.schema", "Print the JSON Schema of inventory.yaml or recon.yaml."),
     "s3-inventory": (
         "recon.cli.s3_inventory",
@@ -38,7 +39,7 @@ COMMANDS = {
 }
 #: Commands of the public contract that a later release brings.
 LATER = (
-    "daemon", "apply", "diff", "report", "init", "completion", "work", "serve",
+    "daemon", "apply", "diff", "report", "init", "completion", "serve",
     "simulate",
 )  # fmt: skip
 #: Signals that end a run, besides Ctrl-C; the exit code is 128 and their number.

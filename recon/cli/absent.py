@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from recon.cli.common import common, print_json
-from recon.cli.printable import printable
 from recon.cli.tables import table
+from recon.core.printable import printable
 
 
 @click.group()

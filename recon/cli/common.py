@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from recon.cli.failure import DEBUG
-from recon.cli.printable import escaped
+from recon.core.printable import escaped
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from recon.cli.common import common, print_json
-from recon.cli.printable import printable
+from recon.core.printable import printable
 from recon.errors import BrokerError
 
 

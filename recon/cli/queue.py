@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recon.cli.common import common, print_json
-from recon.cli.printable import printable
 from recon.cli.tables import say, table
+from recon.core.printable import printable
 from recon.model import OutstandingTask, Priority, TaskState
 
 if TYPE_CHECKING:

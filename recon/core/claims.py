@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
+from recon.core.breaker import BreakerRule
 from recon.core.inventory import Waiver
 
 #: Times that a scraper must say so, and nothing be there, before a key counts as absent from its source.
@@ -20,11 +21,16 @@ SCRAPERS = "scrapers"
 
 @dataclass(frozen=True, slots=True)
 class ClaimRules:
-    """When a key is given up, and when a scraper is paused."""
+    """When a key is given up, and when a scraper is paused: by a rule of its own, where it has one."""
 
     max_attempts: int = 5
     refuted_in_row: int = 5
     probe_after: timedelta = timedelta(hours=1)
+    breakers: Mapping[str, BreakerRule] = field(default_factory=dict)
+
+    def breaker_of(self, scraper: str) -> BreakerRule:
+        """Return the rule for one scraper."""
+        return self.breakers.get(scraper) or BreakerRule(self.refuted_in_row, self.probe_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +203,7 @@ class Claims:
             for name, record in self.scrapers.items()
             if record.by == "breaker"
             and record.paused_at is not None
-            and now - record.paused_at >= rules.probe_after
+            and now - record.paused_at >= rules.breaker_of(name).probe_after
         }
 
     def filled_since(self, as_of: datetime) -> set[str]:
@@ -222,7 +228,7 @@ class Claims:
                 self.scrapers[scraper] = replace(record, paused_at=now, streak=())
                 self._refund(names)
             return False
-        if record.in_row < rules.refuted_in_row:
+        if record.in_row < rules.breaker_of(scraper).refuted_in_row:
             return False
         self._refund(record.streak)
         self.scrapers[scraper] = replace(record, streak=())

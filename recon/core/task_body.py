@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.errors import ConfigError
-from recon.model import OutstandingTask, Priority, Reason, ScrapeTask
+from recon.model import Lease, OutstandingTask, Priority, Reason, ScrapeTask
 
 #: Longest body a consumer has to be ready for; see docs/queue-protocol.md.
 MAX_BODY_BYTES = 64 * 1024
@@ -148,18 +148,24 @@ def counted_name(source: str, data_type: str, partition: Mapping[str, str]) -> s
     return f"{source}.{data_type} {places}"
 
 
-def read_body(task: OutstandingTask) -> TaskBody | None:
-    """Return the body of an outstanding task, or None where it is not a body v1 of that id."""
+def read_body(task: OutstandingTask | Lease) -> TaskBody | None:
+    """Return the body of an outstanding or leased task, or None where it is not a body v1 of that id."""
+    body = body_read(task.body)
+    return body if body is not None and body.id == task.id else None
+
+
+def body_read(text: bytes) -> TaskBody | None:
+    """Return a body as it stands in a queue, or None where it is no body v1."""
     try:
-        document = json.loads(task.body)
+        document = json.loads(text)
         partition, keys = document["partition"], document["keys"]
         sound = (
-            document["id"] == task.id
+            isinstance(document["id"], str)
             and document["v"] == BODY_VERSION
-            and all(isinstance(text, str) for text in (*keys, *partition.values()))
+            and all(isinstance(value, str) for value in (*keys, *partition.values()))
         )
         body = TaskBody(
-            id=task.id,
+            id=document["id"],
             source=str(document["source"]),
             data_type=str(document["data_type"]),
             reason=Reason(document["reason"]),

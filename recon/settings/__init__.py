@@ -7,6 +7,7 @@ from recon.settings.load import (
     child_environment,
     is_supervised,
     load_settings,
+    scraper_environment,
     settings_schema,
     supervised,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "child_environment",
     "is_supervised",
     "load_settings",
+    "scraper_environment",
     "settings_schema",
     "supervised",
 ]

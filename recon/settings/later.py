@@ -26,8 +26,6 @@ _LATER: tuple[tuple[tuple[str, ...], str], ...] = (
     (("reconciliation_loop", "alert_channels"), "no alerts are sent"),
     (("logging",), "what a run's own workers log goes to workers.log in the state folder"),
     (("history_days",), "no history is written; the reports of finished cycles stay in the state"),
-    (("scrapers_defaults",), "recon runs no scrapers itself"),
-    (("scrapers",), "recon runs no scrapers itself; they take their tasks from the queues"),
 )
 _KEYS_WITHOUT_EFFECT: tuple[tuple[str, ...], ...] = (
     ("version",),

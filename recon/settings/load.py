@@ -21,6 +21,7 @@ from recon.settings.address import (
     storage_address,
 )
 from recon.settings.later import later, without_effect
+from recon.settings.scrapers import scrapers
 from recon.settings.sections import SettingsShape
 from recon.settings.values import Settings
 from recon.shapes import in_file_order, json_schema, shaped
@@ -30,6 +31,8 @@ from recon.strict_yaml import Document, KeyPath, read_document
 DEFAULT_CONFIG = "config/recon.yaml"
 #: Set for workers that a run started for itself.
 SUPERVISED = "RECON_SUPERVISED"
+#: Variables that may hold secrets of the engine, and that no scraper needs.
+_OURS = ("RECON_REDIS_URL", "RECON_ALERT_URLS")
 _DAY_S = 86400.0
 _HOUR_S = 3600.0
 
@@ -101,6 +104,11 @@ def load_settings(
 def child_environment(settings: Settings) -> dict[str, str]:
     """Return the environment for worker processes of these settings."""
     return {**os.environ, "RECON_CONFIG": str(settings.config_path)}  # noqa: TID251 - settings are its only reader
+
+
+def scraper_environment() -> dict[str, str]:
+    """Return the environment that scrapers begin with: this process', without the engine's own addresses."""
+    return {name: text for name, text in os.environ.items() if name not in _OURS}  # noqa: TID251 - settings are its only reader
 
 
 def adopt(settings: Settings) -> None:
@@ -201,7 +209,7 @@ def _settings(
         history_days=shape.history_days,
         max_expected_keys=shape.max_expected_keys,
         scrapers_defaults=shape.scrapers_defaults,
-        scrapers=shape.scrapers,
+        scrapers=scrapers(shape, origin.document, origin.cwd),
         notices=(*_unsent(shape, endpoint, origin.document), *later(origin.document, alert_urls)),
         without_effect=without_effect(origin.document),
     )

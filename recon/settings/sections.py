@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from recon.core.command_template import holes, parse_command
+from recon.core.invalid import InvalidValueError, did_you_mean
 from recon.shapes import (
     Count,
     Duration,
@@ -25,6 +27,7 @@ from recon.shapes import (
     Text,
     described,
     problem,
+    problems,
 )
 
 #: The fraction of shards a live listing looks at; None (and 1 in the file) means all of them.
@@ -265,25 +268,71 @@ class RateSection(Shape):
     """How fast one scraper may go; ``items`` is per minute."""
 
     items_per_minute: Rate | None = Field(None, alias="items")
-    concurrent: Positive | None = None
+    concurrent: Positive | None = Field(None, description="Items in work at once, over all runs.")
     min_delay_s: Duration | None = Field(None, alias="min_delay")
 
 
-class ScraperSection(Shape):
-    """A command that fills gaps; its arguments are templates over a task."""
+def _some(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise problem("expected at least 1 item, got an empty list")
+    return names
 
-    command: Annotated[tuple[Text, ...], Field(min_length=1)]
-    per: Literal["task", "item", "partition", "source"] = "task"
-    map: dict[Name, dict[Name, tuple[Text, ...]]] = Field(
-        default_factory=dict,
+
+#: A list that is not empty, of texts that are not.
+SomeNames = Annotated[
+    tuple[Name, ...],
+    AfterValidator(_some),
+    WithJsonSchema({"type": "array", "minItems": 1, "items": {"type": ["string", "number"]}}),
+]
+
+
+class ScraperLimitsSection(Shape):
+    """What one run may be asked for at most."""
+
+    days_back: Positive | None = Field(
+        None, description="Above it, a task is held; the value of no-day tasks."
     )
-    limits: dict[Name, Count] = Field(default_factory=dict)
-    cwd: Name | None = None
+    items: Positive | None = Field(None, description="Siblings are folded up to so many items.")
+
+
+def _checked_command(command: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        parse_command(command)
+    except InvalidValueError as error:
+        raise problems([error]) from error
+    return command
+
+
+class ScraperSection(Shape):
+    """A command that fills gaps; its arguments are templates over a task (docs/scrapers.md)."""
+
+    command: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_checked_command)]
+    per: Literal["task", "item", "partition", "source"] = "task"
+    map: dict[Name, dict[Name, SomeNames]] = Field(
+        default_factory=dict, description="Name: data type (or source.type): values."
+    )
+    limits: ScraperLimitsSection = Field(default_factory=ScraperLimitsSection)
+    cwd: Name | None = Field(None, description="Relative to the working directory, which is the default.")
     env: dict[Name, Text] = Field(default_factory=dict, repr=False)
     rate: RateSection = Field(default_factory=RateSection)
     concurrency: Positive | None = None
     timeout_s: PositiveDuration | None = Field(None, alias="timeout")
     breaker: BreakerSection | None = None
+
+    @model_validator(mode="after")
+    def _knows_its_maps(self) -> ScraperSection:
+        unknown = [
+            InvalidValueError(
+                f"{hole} names no map of this scraper{did_you_mean(hole.member, self.map)}",
+                ("command", number),
+            )
+            for number, argument in enumerate(parse_command(self.command))
+            for hole in holes([argument])
+            if hole.family == "map" and hole.member not in self.map
+        ]
+        if unknown:
+            raise problems(unknown)
+        return self
 
 
 class SettingsShape(Shape):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from recon.core.overrides import SourceOverride
+from recon.core.scraper import Scraper
 from recon.model import Notice
 from recon.settings.sections import (
     BrakeSection,
@@ -19,7 +21,6 @@ from recon.settings.sections import (
     QueuesSection,
     S3Section,
     ScraperDefaultsSection,
-    ScraperSection,
     TaskQueueSection,
 )
 
@@ -61,7 +62,7 @@ class Settings:
     history_days: int
     max_expected_keys: int
     scrapers_defaults: ScraperDefaultsSection
-    scrapers: dict[str, ScraperSection]
+    scrapers: Mapping[str, Scraper]
     notices: tuple[Notice, ...]
     without_effect: tuple[str, ...]
 

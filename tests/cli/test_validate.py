@@ -59,3 +59,37 @@ def test_it_makes_nothing_on_disk_and_says_that_the_sample_lake_is_still_to_come
     assert sorted(tmp_path.rglob("*")) == before
     assert "recon run makes it" in done.stderr
     assert "nba_api.team_stats" in done.stdout
+
+
+SCRAPER = """
+scrapers:
+  nba:
+    command: [python, x.py, --season, "{seasn}", --types, "{map.endpoint...}", "{keys_file}"]
+    map: {endpoint: {boxes: [a]}}
+  nba_old: {command: [x]}
+"""
+
+
+def test_a_command_that_does_not_fit_a_data_type_is_an_error_at_its_place(place):
+    config = place.folder / "config/recon.yaml"
+    (place.folder / "config/games.csv").write_text("id\n1\n")
+    config.write_text(config.read_text() + SCRAPER)
+    done = place.recon("validate")
+    assert done.returncode == 2
+    lines = [line.partition("recon.yaml:")[2] for line in done.stderr.splitlines() if "recon.yaml:" in line]
+    assert lines == [
+        "6:39: nba.box: unknown placeholder {seasn}: its tasks have only id",
+        "6:39: nba.stats: unknown placeholder {seasn}; did you mean 'season'?",
+        "6:59: nba.box: map.endpoint does not name the data type 'box'",
+        "6:59: nba.stats: map.endpoint does not name the data type 'stats'",
+        "6:80: nba.stats: {keys_file} has no value: its tasks name no keys, since it is counted",
+    ]
+
+
+def test_a_scraper_that_serves_nothing_is_a_warning(place):
+    config = place.folder / "config/recon.yaml"
+    (place.folder / "config/games.csv").write_text("id\n1\n")
+    config.write_text(config.read_text() + "scrapers: {nbaa: {command: [x]}}\n")
+    done = place.recon("validate")
+    assert done.returncode == 0
+    assert "scraper 'nbaa' serves no data type; did you mean 'nba'?" in done.stderr

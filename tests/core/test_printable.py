@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from recon.cli.printable import escaped, printable
+from recon.core.printable import escaped, printable
 
 ODD = ["\n", "\t", "\x1b", "\x7f", "\x80", "\x85", "\x9b", "\x9f", "\u2028", "\u2029", "\udcff", "\ud800"]
 
