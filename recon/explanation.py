@@ -116,6 +116,8 @@ def _of(found: Comparison, number: int, domain: Domain, ordinal: int, key: str) 
     if verdict in _WANTED:
         document["priority"] = Priority(int(ranks.priorities[0])).label
         document["rule"] = ranking_words(domain, ordinal, plan.options.policy, plan.now)
+    if ordinal in found.brake.at(number):
+        document["held"] = "by the brake on sudden losses: recon brake status"
     if ordinal in found.unconfirmed.get(number, ()):
         document["why"] = f"so says {_observation(plan)}; it was not seen live since: {_not_looked_at(found)}"
     return document

@@ -17,6 +17,7 @@ from recon.aws_reports import ReportPlace
 from recon.brake_record import load, release, waiting
 from recon.core.brake import BrakeLimits
 from recon.errors import ConfigError
+from recon.explanation import explained
 from recon.findings import last_findings
 
 HELD_ODDS = {key for key in ODDS if key not in GONE}
@@ -66,6 +67,15 @@ def test_an_emptied_prefix_is_held_and_no_number_of_empty_cycles_frees_it(place)
         assert held(report) == {"source:odds+type:lines": (24, 24)}
         assert any("recon brake release source:odds+type:lines" in line for line in report["warnings"])
         assert report["verdicts"]["missing"] == len(GONE | set(ODDS))
+
+
+def test_a_held_key_says_so_where_it_is_explained(place):
+    place.cycle()
+    delete(place, ODDS)
+    place.cycle()
+    found = last_findings(place.ports.state)
+    assert "recon brake status" in explained(found, min(HELD_ODDS))["held"]
+    assert "held" not in explained(found, min(GONE))
 
 
 def test_a_type_of_three_keys_that_is_gone_is_held(place):
