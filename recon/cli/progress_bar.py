@@ -8,6 +8,7 @@ from typing import Any, Self
 import click
 
 from recon.cli.common import is_terminal
+from recon.core.durations import duration_words
 from recon.core.progress import Phase, RunProgress
 
 #: A shard that has run for less than this holds nothing up.
@@ -32,7 +33,7 @@ def headline(standing: RunProgress) -> str:
         return ""
     words = f"{standing.done}/{standing.planned} shards"
     if standing.phase is Phase.SCANNING and standing.eta_s is not None:
-        words += f", about {_duration(standing.eta_s)} left"
+        words += f", about {duration_words(standing.eta_s)} left"
     return words
 
 
@@ -104,11 +105,3 @@ class ProgressBar:
         first.add_row(*cells)
         below = [Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in details(standing)]
         return Group(first, *below)
-
-
-def _duration(seconds: float) -> str:
-    whole = max(1, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

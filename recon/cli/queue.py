@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 
 from recon.cli.common import common, print_json
 from recon.cli.tables import say, table
+from recon.core.durations import duration_words
 from recon.core.printable import printable
 from recon.model import OutstandingTask, Priority, TaskState
 
@@ -39,6 +41,7 @@ def ls(config: Path | None, *, as_json: bool) -> None:
     caps = {level.label: getattr(chosen.task_queue.max_tasks_per_priority, level.label) for level in Priority}
     counts = Counter((task.priority.label, _state(task)) for task in held)
     claims = load_claims(state)
+    fill = claims.time_to_fill()
     paused = {name: claims.scrapers[name] for name in sorted(claims.paused())}
     document = {
         "redis": _address(chosen),
@@ -49,6 +52,16 @@ def ls(config: Path | None, *, as_json: bool) -> None:
         "dead": len(tasks.dead()),
         "results_waiting": len(tasks.results(10_000)),
         "quarantined_keys": len(claims.quarantined(_rules(chosen))),
+        "time_to_fill": None if fill is None else asdict(fill),
+        "scrapers": {
+            name: {
+                "filled": one.filled,
+                "false_claims": one.false_claims,
+                "failed": one.failed,
+                "in_row": one.in_row,
+            }
+            for name, one in sorted(claims.scrapers.items())
+        },
         "paused": {
             name: {"since": record.paused_at, "by": record.by, "reason": record.reason}
             for name, record in paused.items()
@@ -66,6 +79,14 @@ def ls(config: Path | None, *, as_json: bool) -> None:
         f"{document['dead']:,} dead, {document['quarantined_keys']:,} keys quarantined, "
         f"{document['results_waiting']:,} results to settle"
     )
+    if fill is not None:
+        click.echo(
+            f"gaps closed within {duration_words(fill.median_s)} (half of the last {fill.tasks:,}), "
+            f"{duration_words(fill.p95_s)} (95 %)"
+        )
+    for name, one in sorted(claims.scrapers.items()):
+        wrong = f"{one.false_claims:,} false claims, {one.failed:,} failures"
+        click.echo(f"{printable(name)}: {one.filled:,} filled, {wrong}")
     for name, record in paused.items():
         since = f"{record.paused_at:%Y-%m-%d %H:%M} UTC"
         say(f"paused: {printable(name)} since {since} by {record.by}: {printable(record.reason)}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from statistics import median
 
 from recon.core.breaker import BreakerRule
 from recon.core.inventory import Waiver
@@ -83,6 +85,15 @@ class ScraperRecord:
     paused_at: datetime | None = None
     reason: str = ""
     by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FillTime:
+    """Seconds from a gap's first sighting to the look that closed it, over the tasks closed last."""
+
+    tasks: int
+    median_s: float
+    p95_s: float
 
 
 @dataclass(slots=True)
@@ -205,6 +216,13 @@ class Claims:
             and record.paused_at is not None
             and now - record.paused_at >= rules.breaker_of(name).probe_after
         }
+
+    def time_to_fill(self) -> FillTime | None:
+        """Return how long the gaps that closed last had been open; None before any has."""
+        if not self.fill_seconds:
+            return None
+        ordered = sorted(self.fill_seconds)
+        return FillTime(len(ordered), median(ordered), ordered[math.ceil(0.95 * len(ordered)) - 1])
 
     def filled_since(self, as_of: datetime) -> set[str]:
         """Return the keys that were seen to be there after an observation."""

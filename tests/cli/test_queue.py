@@ -130,3 +130,20 @@ def test_explain_tells_the_task_that_asks_for_a_key(place, leases):
     document = json.loads(place.recon("explain", "odds/1.json", "--json").stdout)
     assert document["refuted_claims"]["count"] == 1
     assert document["task"]["state"] == "cooling"
+
+
+def test_ls_tells_how_scrapers_stand_and_how_long_gaps_were_open(place, leases):
+    (lease,) = leases.lease(1, visibility_s=60, scrapers=["odds"])
+    for key in json.loads(lease.body)["keys"]:
+        (place.folder / "lake" / key).parent.mkdir(exist_ok=True)
+        (place.folder / "lake" / key).write_text("x")
+    leases.settle(lease, Settlement.DONE)
+    place.run("--inline")
+    found = json_of(place, "ls")
+    assert found["scrapers"]["odds"] == {"filled": 2, "false_claims": 0, "failed": 0, "in_row": 0}
+    assert found["time_to_fill"]["tasks"] == 1
+    words = place.recon("queue", "ls").stdout
+    assert "odds: 2 filled, 0 false claims, 0 failures" in words
+    assert "half of the last 1" in words
+    for path in (place.folder / "lake").rglob("*.json"):
+        path.unlink()

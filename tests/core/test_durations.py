@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from recon.core.durations import duration_s
+from recon.core.durations import duration_s, duration_words
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,11 @@ def test_a_duration_is_a_number_and_a_unit(text, seconds):
 )
 def test_anything_else_is_no_duration(text):
     assert duration_s(text) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "1 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (12_000, "3 h 20 min")],
+)
+def test_seconds_are_told_as_people_read_them(seconds, words):
+    assert duration_words(seconds) == words
