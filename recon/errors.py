@@ -89,6 +89,10 @@ class BrokerError(ReconError):
     """Raised when Redis does not answer, refuses a write, or is configured to lose data."""
 
 
+class BrokerUnreachableError(BrokerError):
+    """Raised when Redis does not answer just now: the same call may succeed a little later."""
+
+
 class LedgerLostError(BrokerError):
     """Raised when a cycle's ledger is gone: it expired, or Redis lost its data."""
 

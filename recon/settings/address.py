@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from recon.core.invalid import InvalidValueError
+from recon.core.remote_redis import LOCAL_SCHEMES, is_exposed, is_remote, shown_host
 from recon.masking import masked_address
 from recon.settings.places import below
 
 _S3 = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]*(?:/.*)?")
 _BROKER_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
-_LOCAL_SCHEMES = ("unix", "redis+socket")
 _EMBEDDED_WITH_S3 = (
     "the embedded broker lives under the state folder, but the state is on S3; "
     "set `broker` (or RECON_REDIS_URL) to a Redis, or `state` to a folder"
@@ -59,7 +59,7 @@ def broker_address(text: str) -> str:
         )
     try:
         parts = urlsplit(text)
-        empty = scheme not in _LOCAL_SCHEMES and not parts.hostname
+        empty = scheme not in LOCAL_SCHEMES and not parts.hostname
         _ = parts.port
     except ValueError as error:
         raise InvalidValueError(f"the {scheme}:// address has no readable host and port") from error
@@ -72,17 +72,6 @@ def endpoint_address(text: str) -> str:
     """Return an S3 endpoint without the user and password before its host: S3 signs, and never sends them."""
     scheme, mark, rest = text.partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
-
-
-def is_remote(broker: str) -> bool:
-    """Tell whether the broker may serve other hosts than this one."""
-    parts = urlsplit(broker)
-    host = parts.hostname or ""
-    return (
-        parts.scheme not in _LOCAL_SCHEMES
-        and host not in ("localhost", "::1")
-        and not host.startswith("127.")
-    )
 
 
 def refusals(broker: str | None, state: str, *, state_shared: bool) -> list[str]:
@@ -106,17 +95,7 @@ def overlaps(lake: str, state: str) -> list[str]:
 
 
 def insecurity(address: str | None) -> list[str]:
-    """Return why this Redis must not be used unless ``queues.allow_insecure`` says so; it shows no password.
-
-    TLS whose certificate is not verified (``ssl_cert_reqs=none``) protects from nobody, and does not count.
-    """
-    if address is None or not is_remote(address):
+    """Return why this Redis must not be used unless ``queues.allow_insecure`` says so; no secret is shown."""
+    if address is None or not is_exposed(address):
         return []
-    parts = urlsplit(address)
-    said = parse_qs(parts.query)
-    verified = "none" not in "".join(said.get("ssl_cert_reqs", [])).lower()
-    if parts.password or said.get("password"):
-        return []
-    if parts.scheme == "rediss" and verified:
-        return []
-    return [_INSECURE.format(host=f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname)]
+    return [_INSECURE.format(host=shown_host(address))]

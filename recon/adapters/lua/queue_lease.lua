@@ -1,16 +1,12 @@
 -- Leases ready tasks; returns (id, level, attempts, body) of each.
 -- KEYS  queue.lua
 -- ARGV  1 how many | 2 visibility in ms | 3 token | 4 levels in the order to look, such as 0123
---       | 5 how many of a level to look at | 6.. scrapers as JSON strings: only tasks of these; none: all
+--       | 5 how many of a level to look at | 6.. scrapers, as JSON strings spelt as in bodies: only tasks of these; none: all
 
 allow_when_full()
 local wanted, until_ms, token = tonumber(ARGV[1]), now + tonumber(ARGV[2]), ARGV[3]
 local look = tonumber(ARGV[5])
-local scrapers
-for i = 6, #ARGV do
-  scrapers = scrapers or {}
-  scrapers[ARGV[i]] = true
-end
+local are_named = #ARGV > 5
 local rates -- source -> limits, read once; only looked at where a source has any
 local has_limits = call('HLEN', SRC) > 0
 
@@ -50,6 +46,16 @@ end
 
 local function left() return wanted - #out / 4 end
 
+-- The fields before it hold no quote that is not escaped, so that the first one found is the task's own.
+local function is_for_us(body)
+  if not are_named then return true end
+  local _, at = string.find(body, '"scraper":', 1, true)
+  for i = 6, #ARGV do
+    if at and string.sub(body, at + 1, at + #ARGV[i]) == ARGV[i] then return true end
+  end
+  return false
+end
+
 -- Whatever comes first: nothing has to stay in the list.
 local function take_first(level)
   while left() > 0 do
@@ -78,7 +84,7 @@ local function take_some(level)
       stray(body)
     elseif task.state ~= 'R' then
       call('LREM', LISTS[level], 1, body)
-    elseif not scrapers or scrapers[string.match(body, '"scraper":("[^"]*")') or ''] then
+    elseif is_for_us(body) then
       if may_fly(task.source) then
         call('LREM', LISTS[level], 1, body)
         take(id, task, body)
@@ -88,7 +94,7 @@ local function take_some(level)
 end
 
 for level in string.gmatch(ARGV[4], '%d') do
-  if scrapers or has_limits then take_some(tonumber(level)) else take_first(tonumber(level)) end
+  if are_named or has_limits then take_some(tonumber(level)) else take_first(tonumber(level)) end
 end
 count('leased', #out / 4)
 return out

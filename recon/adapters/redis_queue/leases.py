@@ -5,24 +5,25 @@ Keys: those of ``lua/queue.lua``; every operation is one Lua script.
 
 from __future__ import annotations
 
-import json
 import random
 import secrets
 from collections.abc import Callable, Sequence
 
-from recon.adapters.redis_queue.keys import QueueKeys
+from recon.core.lease_calls import (
+    LOOK,
+    RETRIES,
+    Call,
+    Retries,
+    T,
+    heartbeat_call,
+    lease_call,
+    level_order,
+    release_call,
+    settle_call,
+)
+from recon.core.queue_keys import QueueKeys
 from recon.model import Lease, Priority, Settlement
 from recon.ports import Broker
-
-#: A first retry waits half of this to all of it; each further one twice as long, up to the longest.
-FIRST_WAIT_S = 30.0
-LONGEST_WAIT_S = 3600.0
-#: Deliveries of one task, those that end in a crash included.
-MAX_DELIVERIES = 5
-#: How often a level is looked at first where levels are weighted, from critical to low.
-_WEIGHTS = (8, 4, 2, 1)
-#: Tasks of a level that are looked at when only some may be leased.
-_LOOK = 1000
 
 
 class RedisLeases:
@@ -33,43 +34,36 @@ class RedisLeases:
         broker: Broker,
         *,
         prefix: str = "recon",
-        first_wait_s: float = FIRST_WAIT_S,
-        longest_wait_s: float = LONGEST_WAIT_S,
-        max_deliveries: int = MAX_DELIVERIES,
+        first_wait_s: float = RETRIES.first_wait_s,
+        longest_wait_s: float = RETRIES.longest_wait_s,
+        max_deliveries: int = RETRIES.max_deliveries,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._broker = broker
         self._keys = QueueKeys(prefix).all
-        self._retries = (round(first_wait_s * 1000), round(longest_wait_s * 1000), max_deliveries)
+        self._retries = Retries(first_wait_s, longest_wait_s, max_deliveries)
         self._draw = draw
 
     def lease(
         self, count: int, *, visibility_s: float, scrapers: Sequence[str] = (), weighted: bool = False
     ) -> list[Lease]:
         """Take up to ``count`` ready tasks, most urgent first, or in an order of levels drawn 8:4:2:1."""
+        order = level_order(self._draw if weighted else None)
         token = secrets.token_hex(8)
-        order = "".join(str(int(level)) for level in self._order(weighted=weighted))
-        words = [json.dumps(scraper) for scraper in scrapers]
-        rows: list[bytes] = self._broker.run(
-            "queue_lease", self._keys, [count, round(visibility_s * 1000), token, order, _LOOK, *words]
-        )
-        return [
-            Lease(rows[at].decode(), token, Priority(int(rows[at + 1])), int(rows[at + 2]), rows[at + 3])
-            for at in range(0, len(rows), 4)
-        ]
+        return self._run(lease_call(count, token, visibility_s=visibility_s, scrapers=scrapers, order=order))
 
     def ready(self) -> list[bytes]:
         """Return a thousand bodies of each level, in the order that they are leased; lease nothing."""
         lists = self._keys[: len(Priority)]
-        return [body for key in lists for body in self._broker.command("LRANGE", key, 0, _LOOK - 1)]
+        return [body for key in lists for body in self._broker.command("LRANGE", key, 0, LOOK - 1)]
 
     def heartbeat(self, leases: Sequence[Lease], *, visibility_s: float) -> dict[str, str]:
         """Extend leases; return id -> extended, lost or cancelled."""
-        return self._told("queue_heartbeat", [round(visibility_s * 1000)], leases)
+        return _by_id(leases, self._run(heartbeat_call(leases, visibility_s=visibility_s)))
 
     def release(self, leases: Sequence[Lease], *, delay_s: float = 0.0) -> dict[str, str]:
         """Give tasks back undone, their attempt refunded; return id -> released, cancelled or lost."""
-        return self._told("queue_release", [round(delay_s * 1000)], leases)
+        return _by_id(leases, self._run(release_call(leases, delay_s=delay_s)))
 
     def settle(
         self,
@@ -82,48 +76,25 @@ class RedisLeases:
         delay_s: float | None = None,
     ) -> str:
         """Say what came of a task; return settled, late, repeated, taken or unknown."""
-        result = result_text(lease, status, keys=keys, error=error, evidence=evidence)
-        wait = "" if delay_s is None else round(delay_s * 1000)
-        told = [*self._retries, lease.id, lease.token, status.value, wait, error or "it failed", result]
-        (word,) = self._broker.run("queue_settle", self._keys, told)
-        return str(word.decode())
+        call = settle_call(
+            [lease],
+            status,
+            keys=keys,
+            error=error,
+            evidence=evidence,
+            delay_s=delay_s,
+            retries=self._retries,
+        )
+        (word,) = self._run(call)
+        return word
 
     def settle_done(self, leases: Sequence[Lease]) -> dict[str, str]:
         """Say that tasks are done, all at once; return id -> settled, late, repeated, taken or unknown."""
-        told: list[str | bytes | int] = [*self._retries]
-        for lease in leases:
-            result = result_text(lease, Settlement.DONE)
-            told += [lease.id, lease.token, Settlement.DONE.value, "", "", result]
-        words: list[bytes] = self._broker.run("queue_settle", self._keys, told)
-        return {lease.id: word.decode() for lease, word in zip(leases, words, strict=True)}
+        return _by_id(leases, self._run(settle_call(leases, Settlement.DONE, retries=self._retries)))
 
-    def _order(self, *, weighted: bool) -> list[Priority]:
-        if not weighted:
-            return list(Priority)
-        # Weighted sampling without replacement (Efraimidis and Spirakis, 2006).
-        drawn = {level: self._draw() ** (1 / _WEIGHTS[level]) for level in Priority}
-        return sorted(Priority, key=lambda level: -drawn[level])
-
-    def _told(self, script: str, told: list[int], leases: Sequence[Lease]) -> dict[str, str]:
-        pairs = [text for lease in leases for text in (lease.id, lease.token)]
-        words: list[bytes] = self._broker.run(script, self._keys, [*told, *pairs])
-        return {lease.id: word.decode() for lease, word in zip(leases, words, strict=True)}
+    def _run(self, call: Call[T]) -> T:
+        return call.read(self._broker.run(call.script, self._keys, call.args))
 
 
-def result_text(
-    lease: Lease,
-    status: Settlement,
-    *,
-    keys: Sequence[str] | None = None,
-    error: str = "",
-    evidence: str = "",
-) -> str:
-    """Return a result as it stands in ``P:results`` (ASCII JSON, ``"id"`` first)."""
-    document: dict[str, object] = {"id": lease.id, "status": status.value, "token": lease.token}
-    if keys is not None:
-        document["keys"] = list(keys)
-    if error:
-        document["error"] = error
-    if evidence:
-        document["evidence"] = evidence
-    return json.dumps(document, separators=(",", ":"))
+def _by_id(leases: Sequence[Lease], words: list[str]) -> dict[str, str]:
+    return {lease.id: word for lease, word in zip(leases, words, strict=True)}

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TypeVar
 
-from recon.adapters.redis_queue.keys import QueueKeys
-from recon.adapters.redis_queue.leases import FIRST_WAIT_S, LONGEST_WAIT_S, MAX_DELIVERIES
+from recon.core.lease_calls import RETRIES, Retries
+from recon.core.queue_keys import QueueKeys
 from recon.model import DeadTask, OutstandingTask, Priority, ScrapeTask, TaskState, TickCounts
 from recon.ports import Broker, TaskResult
 
@@ -70,8 +70,8 @@ class RedisTaskQueue:
         max_per_run: int = DEFAULT_MAX_PER_RUN,
         visibility_s: float = DEFAULT_VISIBILITY_S,
         dead_kept_s: float = DEAD_KEPT_S,
-        first_wait_s: float = FIRST_WAIT_S,
-        max_deliveries: int = MAX_DELIVERIES,
+        first_wait_s: float = RETRIES.first_wait_s,
+        max_deliveries: int = RETRIES.max_deliveries,
     ) -> None:
         self._broker = broker
         self._lake = lake
@@ -79,7 +79,7 @@ class RedisTaskQueue:
         self._max_per_run = max_per_run
         self._visibility_ms = round(visibility_s * 1000)
         self._dead_kept_ms = round(dead_kept_s * 1000)
-        self._retries = (round(first_wait_s * 1000), round(LONGEST_WAIT_S * 1000), max_deliveries)
+        self._retries = Retries(first_wait_s, max_deliveries=max_deliveries).args
         self._names = QueueKeys(prefix)
         self._keys = self._names.all
 
