@@ -15,6 +15,7 @@ PLANTS = {
     "recon/model.py": "import recon.ports\n",
     "recon/report.py": "import yaml\n",
     "recon/memory.py": "import celery\n",
+    "recon/sdk/hand.py": "import polars\n",
 }
 
 
@@ -42,6 +43,7 @@ def complaints(tmp_path_factory):
         "recon.model -> recon.ports",
         "recon.report -> yaml",
         "recon.memory -> celery",
+        "recon.sdk.hand -> polars",
         "attic",
         "Only the Redis adapters import the Redis client BROKEN",
     ],

@@ -7,10 +7,12 @@ import signal
 import time
 
 import pytest
+import redis
 from redis_servers import SERVERS, binary_of, running
 
 from recon.adapters.redis_client import Fitness, RedisBroker
-from recon.errors import BrokerError
+from recon.adapters.redis_client.failures import broker_errors
+from recon.errors import BrokerError, BrokerUnreachableError
 
 
 def test_a_server_set_up_as_documented_has_no_problems(broker):
@@ -121,3 +123,18 @@ def test_without_an_append_only_file_nothing_is_waited_for(broker, redis_server)
         assert broker.saved(WRITE, 5) is None
     finally:
         redis_server.client.config_set("appendonly", "yes")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "step"),
+    [
+        (redis.exceptions.MovedError("7 10.0.0.1:7000"), "CLUSTER SHARDS"),
+        (redis.ConnectionError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"), "ssl_ca_certs"),
+    ],
+)
+def test_what_waiting_does_not_mend_is_told_apart_from_a_server_that_is_away(refusal, step):
+    with pytest.raises(BrokerError, match=step) as told, broker_errors("PING"):
+        raise refusal
+    assert not isinstance(told.value, BrokerUnreachableError)
+    with pytest.raises(BrokerUnreachableError), broker_errors("PING"):
+        raise redis.ConnectionError("Connection refused")

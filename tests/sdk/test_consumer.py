@@ -105,6 +105,22 @@ def test_settling_twice_says_so_and_tells_the_engine_once(queue, consumer):
     assert len(queue.results()) == 1
 
 
+def test_a_consumer_whose_lease_ended_is_told_and_what_it_did_counts_until_another_has_the_task(
+    queue, redis_server
+):
+    queue.publish("a", "b")
+    with Consumer(redis_server.url, batch=2) as slow, Consumer(redis_server.url) as quick:
+        first, second = slow.next_task(), slow.next_task()
+        queue.let_pass(3600)
+        queue.engine.tick()
+        assert first.done() == "late"
+        queue.let_pass(3600)
+        assert quick.next_task().id == second.id
+        assert second.done() == "taken"
+    assert [result["status"] for result in queue.results()] == ["done"]
+    assert queue.states()["a"] is TaskState.CLAIMED
+
+
 def test_run_goes_on_after_work_that_raises(queue, consumer):
     queue.publish("a", "b")
 

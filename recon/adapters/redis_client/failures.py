@@ -20,7 +20,7 @@ NEXT_STEPS = (
     ("permissions", "grant this user the commands and keys of docs/queue-protocol.md"),
     ("BusyLoading", "Redis is still reading its data; try again shortly"),
     ("same slot", "on a Cluster the prefix needs a hash tag: queues.prefix: '{recon}'"),
-    ("MOVED", "give the address of the Cluster's node that serves this prefix; CLUSTER SHARDS names it"),
+    ("MovedError", "give the address of the Cluster's node that serves this prefix; CLUSTER SHARDS names it"),
     ("WRONGTYPE", "another program uses one of these keys: set another queues.prefix"),
     (
         "CERTIFICATE_VERIFY_FAILED",
