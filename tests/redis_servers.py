@@ -7,6 +7,7 @@ installed, one after the other, emptied before each test) and ``broker`` (a Redi
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -68,6 +69,15 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+def cluster_options() -> tuple[str, ...]:
+    """Return the options of a Cluster's node; the port of its bus, 10,000 above its own, is free."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as own:
+            port = own.getsockname()[1] % 45_000 + 10_000
+            with suppress(OSError), socket.create_server(("127.0.0.1", port + 10_000)):
+                return ("--cluster-enabled", "yes", "--bind", "127.0.0.1", "--port", str(port))
 
 
 @contextmanager

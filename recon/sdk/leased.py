@@ -10,7 +10,10 @@ from recon.core.lease_calls import Call, release_call, settle_call
 from recon.model import Lease, Priority, Settlement
 
 #: Fields of a body without which nothing could be done (docs/task.schema.json).
-_NEEDED = ("source", "data_type", "scraper", "reason", "partition", "keys", "items")
+_NEEDED = (
+    *("lake", "source", "data_type", "scraper", "reason", "partition", "pattern"),
+    *("keys", "items", "expect", "args"),
+)
 
 
 class LeasedTask:
@@ -80,6 +83,23 @@ class LeasedTask:
         """Return the placeholders' values of each key."""
         items: Sequence[Mapping[str, Any]] = self.document["items"]
         return items
+
+    @property
+    def pattern(self) -> str:
+        """Return the path pattern that the keys follow."""
+        return str(self.document["pattern"])
+
+    @property
+    def expect(self) -> Mapping[str, Any]:
+        """Return what counts: ``min_size_bytes`` and ``fresh_after``, or ``have`` and ``expected``."""
+        expect: Mapping[str, Any] = self.document["expect"]
+        return expect
+
+    @property
+    def args(self) -> Sequence[str]:
+        """Return further arguments that the configuration gives the scraper."""
+        args: Sequence[str] = self.document["args"]
+        return args
 
     @property
     def cancelled(self) -> bool:

@@ -18,6 +18,8 @@ WAIT_S = 2.0
 _LEAST_WAIT_S = 0.01
 #: Heartbeats in the time that a lease lasts: one may be lost.
 BEATS = 3
+#: Seconds until a heartbeat that failed is tried again, at most.
+AGAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 import redis
 from redis.crc import key_slot
-from redis_servers import SERVERS, binary_of, running
+from redis_servers import SERVERS, binary_of, cluster_options, running
 
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import BATCH, DEFAULT_CAPS, RedisTaskQueue
@@ -509,7 +509,7 @@ def test_what_was_published_outlives_a_sigkill_of_the_server(name):
 
 @pytest.mark.parametrize("name", list(SERVERS))
 def test_the_scripts_run_on_a_cluster_under_a_hash_tag(name):
-    with running(binary_of(name), "--cluster-enabled", "yes", "--port", "0") as server:
+    with running(binary_of(name), *cluster_options()) as server:
         server.client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
         broker = RedisBroker.connect(server.url)
         while b"cluster_state:ok" not in bytes(broker.command("CLUSTER", "INFO")):

@@ -36,7 +36,8 @@ def test_tasks_come_most_urgent_first_and_read_as_they_were_worded(queue, consum
         seen.append((list(task.keys), list(task.items), task.priority, task.attempts))
         assert (task.lake, task.source, task.data_type, task.reason) == (LAKE, "nba", "box", "missing")
         assert (task.scraper, task.partition) == ("nba_scraper", {"season": "2024-25"})
-        assert task.document["expect"] == {"min_size_bytes": 100}
+        assert (task.expect, task.args) == ({"min_size_bytes": 100}, [])
+        assert task.pattern == "nba/box/{name}.json"
         assert task.done() == "settled"
     assert seen == [
         (["a"], [{"name": "a"}], Priority.CRITICAL, 1),
