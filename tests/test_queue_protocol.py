@@ -324,7 +324,8 @@ def test_a_leasing_scraper_may_do_what_leases_need_and_nothing_else(queue, redis
                 lambda task: task.release(delay_s=60),
             ):
                 assert say(consumer.next_task()) in {"settled", "released"}
-        asyncio.run(leased_async(address))
+        queue.engine.limit("nba")
+        asyncio.run(leased_late(queue, address))
         more = [
             ("EVAL", "return 1", "0"),
             ("SCRIPT", "FLUSH"),
@@ -335,10 +336,17 @@ def test_a_leasing_scraper_may_do_what_leases_need_and_nothing_else(queue, redis
             assert refuses(client, *command), command
 
 
-async def leased_async(address: str) -> None:
+async def leased_late(queue: ScraperQueue, address: str) -> None:
+    """Settle a task whose lease ended, and which is ready again."""
     async with AsyncConsumer(address, idle_s=0.05) as consumer:
-        async for task in consumer:
-            await task.absent("HTTP 404")
+        task = await consumer.next_task()
+        queue.let_pass(3600)
+        queue.engine.tick()
+        queue.let_pass(3600)
+        queue.engine.tick()
+        assert await task.absent("HTTP 404") == "late"
+        while await consumer.next_task() is not None:
+            pass
 
 
 def test_the_engine_may_do_what_its_queues_need_and_nothing_dangerous(queue, redis_server):

@@ -113,6 +113,7 @@ class AsyncConsumer:
             prefix, tuple(scrapers), visibility_s, batch, weighted, idle_s, patience_s, random.random
         )
         self._terms = checked_terms(url, terms, allow_insecure=allow_insecure)
+        self._keys = terms.keys
         self._broker = AsyncRedisBroker.connect(url)
         self._hand: Hand[AsyncTask] = Hand()
         self._stopping = False
@@ -227,7 +228,7 @@ class AsyncConsumer:
                 continue
             call = self._terms.beat([task.lease for task in tasks])
             try:
-                words = call.read(await self._broker.run(call.script, self._terms.keys, call.args))
+                words = call.read(await self._broker.run(call.script, self._keys, call.args))
             except BrokerError as error:
                 _log.warning("a heartbeat failed, and is tried again: %s", error)
                 wait_s = min(wait_s, AGAIN_S)
@@ -236,7 +237,7 @@ class AsyncConsumer:
                 task.note_beat(word)
 
     async def _run(self, call: Call[T]) -> T:
-        keys = self._terms.keys
+        keys = self._keys
         return call.read(await self._patiently(lambda: self._broker.run(call.script, keys, call.args)))
 
     async def _patiently(self, ask: Callable[[], Awaitable[Any]]) -> Any:

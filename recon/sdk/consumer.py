@@ -113,6 +113,7 @@ class Consumer:
             prefix, tuple(scrapers), visibility_s, batch, weighted, idle_s, patience_s, random.random
         )
         self._terms = checked_terms(url, terms, allow_insecure=allow_insecure)
+        self._keys = terms.keys
         self._broker = RedisBroker.connect(url)
         self._hand: Hand[Task] = Hand()
         self._stopping = False
@@ -226,7 +227,7 @@ class Consumer:
                 continue
             call = self._terms.beat([task.lease for task in tasks])
             try:
-                words = call.read(self._broker.run(call.script, self._terms.keys, call.args))
+                words = call.read(self._broker.run(call.script, self._keys, call.args))
             except BrokerError as error:
                 _log.warning("a heartbeat failed, and is tried again: %s", error)
                 wait_s = min(wait_s, AGAIN_S)
@@ -235,7 +236,7 @@ class Consumer:
                 task.note_beat(word)
 
     def _run(self, call: Call[T]) -> T:
-        keys = self._terms.keys
+        keys = self._keys
         return call.read(self._patiently(lambda: self._broker.run(call.script, keys, call.args)))
 
     def _patiently(self, ask: Callable[[], Any]) -> Any:
