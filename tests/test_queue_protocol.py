@@ -139,7 +139,7 @@ def test_the_numbers_of_the_page_are_those_of_the_code():
         f"at most {RETRIES.longest_wait_s / 3600:.0f} h, of which",
         f"dead after {RETRIES.max_deliveries} deliveries",
         "`{}`, `{}`, `{}` are the first and the longest wait".format(*RETRIES.args),
-        f"`{LOOK}`; then, to take only",
+        f"`{LOOK}` (bodies of a level to look at)",
         f"{TEXT_MAX} characters are kept",
         f"over {RESULT_MAX_BYTES // 1024} KiB",
         f"at most {MAX_BODY_BYTES // 1024} KiB",

@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 from redis_servers import binary_of, running
-from scraper_queue import ScraperQueue
+from scraper_queue import ScraperQueue, wait_for
 from wanted_groups import LAKE
 
 from recon.adapters.redis_client import RedisBroker
@@ -221,3 +221,11 @@ def test_on_a_signal_a_consumer_finishes_its_task_and_exits_0(queue, redis_serve
         process.send_signal(number)
         assert process.wait(10) == 0
     assert queue.states() == {"a": TaskState.CLAIMED, "b": TaskState.READY, "c": TaskState.READY}
+
+
+def test_on_sigterm_a_consumer_that_waits_for_tasks_exits_0(redis_server):
+    words = [sys.executable, "-c", WORKER, redis_server.url, "0"]
+    with subprocess.Popen(words) as process:
+        wait_for(lambda: redis_server.client.info("clients")["blocked_clients"])
+        process.terminate()
+        assert process.wait(10) == 0

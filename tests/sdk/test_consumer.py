@@ -137,6 +137,7 @@ def test_run_goes_on_after_work_that_raises(queue, consumer):
 def test_only_tasks_of_the_named_scrapers_are_taken(queue, redis_server):
     queue.publish("a", scraper="one")
     queue.publish("b", scraper='an "odd" óne')
+    queue.publish("c", scraper="two", partition={"scraper": 'an "odd" óne'})
     with Consumer(redis_server.url, scrapers=['an "odd" óne'], idle_s=0.05) as consumer:
         assert [task.keys[0] for task in consumer] == ["b"]
 
@@ -337,6 +338,14 @@ def test_on_sigterm_a_consumer_finishes_its_task_gives_back_the_others_and_exits
         assert process.wait(10) == 0
     assert queue.states() == {"a": TaskState.CLAIMED, "b": TaskState.READY, "c": TaskState.READY}
     assert {task.attempts for task in queue.tasks().values()} == {0, 1}
+
+
+def test_on_sigterm_a_consumer_that_waits_for_tasks_exits_0(redis_server):
+    words = [sys.executable, "-c", WORKER, redis_server.url, "0"]
+    with subprocess.Popen(words) as process:
+        wait_for(lambda: redis_server.client.info("clients")["blocked_clients"])
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 def test_the_second_sigterm_ends_a_consumer_at_once_and_its_leases_end_by_themselves(queue, redis_server):
