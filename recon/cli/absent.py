@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from recon.cli.common import common, print_json
+from recon.cli.common import common, print_json, print_outcomes
 from recon.cli.tables import table
 from recon.core.printable import printable
 
@@ -100,7 +100,7 @@ def add(
     with open_claims(wiring.queues(chosen), access.state(chosen)) as claims:
         for key in keys:
             claims.declare_absent(key, reason, by, day, now)
-    _tell(dict.fromkeys(keys, "absent from the next cycle on"), as_json=as_json)
+    print_outcomes(dict.fromkeys(keys, "absent from the next cycle on"), as_json=as_json)
 
 
 @absent.command()
@@ -117,17 +117,9 @@ def expire(config: Path | None, keys: tuple[str, ...], *, as_json: bool) -> None
             key: "expired" if claims.expire_absence(key) else "no entry (of inventory.yaml's, edit that file)"
             for key in keys
         }
-    _tell(told, as_json=as_json)
+    print_outcomes(told, as_json=as_json)
 
 
 def _named(waiver: Any) -> str:
     fields = ",".join(f"{name}={value}" for name, value in waiver.fields)
     return f"{waiver.source}.{waiver.data_type or '*'} {fields}".rstrip()
-
-
-def _tell(told: dict[str, str], *, as_json: bool) -> None:
-    if as_json:
-        print_json(told)
-        return
-    for name, word in told.items():
-        click.echo(f"{printable(name)}: {word}")

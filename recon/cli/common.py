@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from recon.cli.failure import DEBUG
-from recon.core.printable import escaped
+from recon.core.printable import escaped, printable
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -40,6 +40,15 @@ def common(command: _Command) -> _Command:
 def print_json(document: Any) -> None:
     """Print one JSON document."""
     click.echo(escaped(json.dumps(document, indent=2, ensure_ascii=False, default=str)))
+
+
+def print_outcomes(told: Mapping[str, str], *, as_json: bool) -> None:
+    """Print what became of each name, one a line."""
+    if as_json:
+        print_json(told)
+        return
+    for name, word in told.items():
+        click.echo(f"{printable(name)}: {word}")
 
 
 def is_terminal() -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recon.cli.common import common, print_json
+from recon.cli.common import common, print_json, print_outcomes
 from recon.cli.tables import say, table
 from recon.core.durations import duration_words
 from recon.core.printable import printable
@@ -192,7 +192,7 @@ def requeue(config: Path | None, names: tuple[str, ...], *, as_json: bool, every
     told = dict.fromkeys(freed, "freed: the next cycle asks for it")
     told |= {name: word for name, word in outcomes.items() if word != "unknown"}
     told |= {name: "unknown" for name in names if name not in told}
-    _tell(told, as_json=as_json)
+    print_outcomes(told, as_json=as_json)
 
 
 @queue.command()
@@ -201,7 +201,7 @@ def requeue(config: Path | None, names: tuple[str, ...], *, as_json: bool, every
 def withdraw(config: Path | None, ids: tuple[str, ...], *, as_json: bool) -> None:
     """Take tasks out of the queues; a cycle that still wants their keys publishes them again."""
     _, tasks, _ = _reached(config)
-    _tell(tasks.withdraw(ids, fence=None), as_json=as_json)
+    print_outcomes(tasks.withdraw(ids, fence=None), as_json=as_json)
 
 
 @queue.command()
@@ -219,7 +219,7 @@ def pause(config: Path | None, scraper: str, *, as_json: bool, reason: str) -> N
     with open_claims(wired.ports.queue, wired.ports.state) as claims:
         claims.pause(scraper, "a person", reason or "by hand", wired.ports.clock())
     settle(cycle.settling(wired.ports, wiring.options(chosen, {})))
-    _tell({scraper: "paused"}, as_json=as_json)
+    print_outcomes({scraper: "paused"}, as_json=as_json)
 
 
 @queue.command()
@@ -232,7 +232,7 @@ def resume(config: Path | None, scraper: str, *, as_json: bool) -> None:
     _, tasks, state = _reached(config)
     with open_claims(tasks, state) as claims:
         was_paused = claims.resume(scraper)
-    _tell({scraper: "resumed" if was_paused else "it was not paused"}, as_json=as_json)
+    print_outcomes({scraper: "resumed" if was_paused else "it was not paused"}, as_json=as_json)
 
 
 def _reached(config: Path | None) -> tuple[Settings, TaskQueue, StateStore]:
@@ -281,11 +281,3 @@ def _body(raw: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
-
-
-def _tell(told: dict[str, str], *, as_json: bool) -> None:
-    if as_json:
-        print_json(told)
-        return
-    for name, word in told.items():
-        click.echo(f"{printable(name)}: {word}")
