@@ -240,7 +240,7 @@ class Shift:
             env=scraper.env,
             timeout_s=scraper.timeout_s,
             keys_file=files["keys_file"] if "keys_file" in used else "",
-            keys=tuple(map(printable, run.keys)),
+            keys=run.lines(self._clock()),
             result_file=files["result_file"] if "result_file" in used else "",
         )
         try:

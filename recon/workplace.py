@@ -13,11 +13,12 @@ from recon.adapters.redis_queue import RedisLeases
 from recon.adapters.scrapers import ScraperProcesses
 from recon.core.invalid import did_you_mean
 from recon.core.planned_runs import planned_runs
-from recon.core.scraper import Scraper
+from recon.core.scraper import SPIDERS_REDIS, Scraper
 from recon.core.tally import Tally
 from recon.errors import ConfigError
 from recon.masking import is_secret
 from recon.settings import Settings, scraper_environment
+from recon.settings.address import spider_refusals
 from recon.wiring import servers, task_queue
 from recon.work import Shift, ShiftOptions
 
@@ -78,7 +79,26 @@ def chosen_scrapers(chosen: Settings, names: Sequence[str]) -> Mapping[str, Scra
     for name in names:
         if name not in chosen.scrapers:
             raise ConfigError(f"no scraper '{name}' is configured{did_you_mean(name, chosen.scrapers)}")
-    return {name: scraper for name, scraper in chosen.scrapers.items() if not names or name in names}
+    scrapers = {name: one for name, one in chosen.scrapers.items() if not names or name in names}
+    refused = [text for one in scrapers.values() for text in _spider_refusals(chosen, one)]
+    if refused:
+        raise ConfigError("\n".join(refused))
+    return scrapers
+
+
+def _spider_refusals(chosen: Settings, scraper: Scraper) -> Iterator[str]:
+    if scraper.feed is None:
+        return
+    address = scraper.env.get(SPIDERS_REDIS) or scraper_environment().get(SPIDERS_REDIS, "")
+    if not address:
+        yield (
+            f"{scraper.where}: {SPIDERS_REDIS} is not set; expected the Redis that the spider reads, such as "
+            f"redis://localhost/1, in the environment or in this scraper's env"
+        )
+        return
+    engines = (chosen.broker, chosen.queues_url)
+    for text in spider_refusals(address, engines, insecure=chosen.queues.allow_insecure):
+        yield f"{scraper.where}: {SPIDERS_REDIS}: {text}"
 
 
 def _broker(chosen: Settings) -> RedisBroker:

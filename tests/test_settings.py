@@ -93,6 +93,42 @@ def test_scrapers_take_the_defaults_and_know_their_places(tmp_path):
     assert one.cwd == str(tmp_path / "sub")
 
 
+def test_a_scraper_may_ask_a_spider_instead_of_running_a_command(tmp_path):
+    text = "scrapers:\n  x: {scrapy: {spider: '{s}', url: 'https://s/{g}'}, per: source}\n"
+    one = load(tmp_path, LAKE + text).scrapers["x"]
+    assert (one.feed.spider, one.feed.place) == ("{s}", "recon.yaml:3:36")
+    words = ["".join(part if isinstance(part, str) else str(part) for part in one) for one in one.command]
+    assert words[1:] == ["-m", "recon.adapters.spider_feed", "{s}", "{keys_file}", "{result_file}"]
+
+
+@pytest.mark.parametrize(
+    ("scraper", "problem"),
+    [
+        ("{cwd: a}", "2:15: expected a command, or scrapy"),
+        ("{command: [a], scrapy: {spider: s, url: 'http://a'}}", "2:15: command and scrapy are two ways to"),
+        ("{scrapy: {spider: s}}", "2:24: the key 'url' is missing here"),
+        (
+            "{scrapy: {spider: s, url: 'ftp://a'}}",
+            "2:41: expected a URL that begins with http:// or https://",
+        ),
+        (
+            "{scrapy: {spider: s, url: '{g}://a'}}",
+            "2:41: expected a URL that begins with http:// or https://",
+        ),
+        ("{scrapy: {spider: s, url: 'http://{keys...}'}}", "2:41: {keys} cannot be spread over a URL; write"),
+        ("{scrapy: {spider: s, url: 'http://{result_file}'}}", "2:41: {result_file} is a file of this host"),
+        ("{scrapy: {spider: s, url: 'http://{g'}}", "2:41: a lone '{'"),
+        (
+            "{scrapy: {spider: s, url: 'http://{map.e:join(,)}'}}",
+            "2:41: {map.e} names no map of this scraper",
+        ),
+    ],
+)
+def test_a_spider_that_cannot_be_asked_is_refused_where_it_stands(tmp_path, scraper, problem):
+    (found,) = problems(tmp_path, f"{LAKE}scrapers: {{x: {scraper}}}\n")
+    assert problem in found
+
+
 def test_an_empty_section_is_an_error_and_not_a_default(tmp_path):
     assert problems(tmp_path, LAKE + "brake:\n") == [
         "recon.yaml:2:7: expected a mapping (lines of `key: value`), got nothing",
@@ -367,7 +403,7 @@ def test_a_state_beside_inside_or_around_the_lake_is_accepted(tmp_path, text):
         (LAKE + "gap_detection: {espn_specifc: {enabled: true}}\n", "2:17", "did you mean '*_specific'?"),
         (LAKE + "reconciliation_loop: {interval_hours: 0}\n", "2:39", "expected a number above 0, got 0"),
         (LAKE + "reconciliation_loop: {health_check_port: 70000}\n", "2:42", "at most 65535"),
-        (LAKE + "scrapers: {x: {per: task}}\n", "2:15", "the key 'command' is missing here"),
+        (LAKE + "scrapers: {x: {per: task}}\n", "2:15", "expected a command, or scrapy"),
         (
             LAKE + "scrapers: {x: {command: [a], rate: {items: fast}}}\n",
             "2:44",

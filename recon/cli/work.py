@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from recon.workplace import Workplace
 
 _COUNTS = ("runs", "done", "failed", "absent", "released", "held", "gone", "poison", "keys")
+#: URLs of a run that are shown of those that a spider is asked for.
+_URLS = 3
 #: Signals that end a shift: the first one lets it finish its words, the second does not.
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -136,6 +138,10 @@ def _print_run(run: dict[str, Any]) -> None:
         f"{run['items']} item{'s' if run['items'] > 1 else ''}"
     )
     click.echo(f"  {printable(shlex.join(run['argv']))}")
+    for url in run.get("urls", ())[:_URLS]:
+        click.echo(f"  asks for {printable(url)}")
+    if len(run.get("urls", ())) > _URLS:
+        click.echo(f"  and for {len(run['urls']) - _URLS} more")
     names = " ".join(f"{name}={printable(text)}" for name, text in run["env"].items())
     click.echo(f"  in {run['cwd']}{f', with {names}' if names else ''}")
     click.echo(f"  settles {' '.join(run['tasks'])}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,6 +43,18 @@ def words(scraper: Scraper, works: Sequence[Work], now: datetime, files: Mapping
     for argument in scraper.command:
         found.extend(_argument(argument, scraper, works, now, files))
     return found
+
+
+def filled(
+    template: Argument, scraper: Scraper, work: Work, now: datetime, quoted: Callable[[str], str]
+) -> str:
+    """Return one text for one work: each value goes in as ``quoted`` writes it; no list is spread.
+
+    Raises ``NoValueError`` where a placeholder has no value.
+    """
+    return "".join(
+        part if isinstance(part, str) else quoted(_value(part, scraper, [work], now, {})) for part in template
+    )
 
 
 def single(hole: Hole, scraper: Scraper, work: Work) -> str:

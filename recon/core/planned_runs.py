@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -47,6 +48,7 @@ def planned_runs(bodies: Iterable[bytes], scrapers: Mapping[str, Scraper], now: 
 def _run(run: Run, now: datetime) -> dict[str, Any]:
     scraper = run.scraper
     levels = [str(work.task.document.get("priority", "")) for work in run.works]
+    asked = [json.loads(line)["url"] for line in run.lines(now)] if scraper.feed else None
     return {
         "scraper": scraper.name,
         "priority": levels[0],
@@ -57,4 +59,5 @@ def _run(run: Run, now: datetime) -> dict[str, Any]:
         "items": run.size,
         "tasks": list(run.task_ids),
         "keys": list(run.keys),
+        **({} if asked is None else {"urls": [masked(url) for url in asked]}),
     }

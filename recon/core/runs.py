@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from recon.core.command_template import FILES, Hole, holes
 from recon.core.command_values import NoValueError, Work, listed, single, words
+from recon.core.printable import printable
 from recon.core.scraper import Per, Scraper
+from recon.core.spider_requests import requests
 from recon.core.task_body import TaskBody
 
 _NO_FILES: Mapping[str, str] = dict.fromkeys(FILES, "-")
@@ -36,6 +39,12 @@ class Run:
     def task_ids(self) -> tuple[str, ...]:
         """Return the tasks that it is for, each once."""
         return tuple(dict.fromkeys(work.task.id for work in self.works))
+
+    def lines(self, now: datetime) -> tuple[str, ...]:
+        """Return the lines of its ``{keys_file}``: its keys, or what a spider is asked for."""
+        if self.scraper.feed is not None:
+            return tuple(requests(self.scraper, self.works, now))
+        return tuple(map(printable, self.keys))
 
     def words(self, now: datetime, files: Mapping[str, str]) -> list[str]:
         """Return its arguments, the program first."""
@@ -70,6 +79,7 @@ def runs(scraper: Scraper, tasks: Iterable[TaskBody], now: datetime) -> Runs:
         try:
             for number, work in enumerate(_works(scraper, task)):
                 words(scraper, [work], now, _NO_FILES)
+                deque(requests(scraper, [work], now), maxlen=0)
                 folded.setdefault(_scope(scraper, work, number), []).append(work)
         except NoValueError as error:
             held.append(Held(task, str(error)))

@@ -9,6 +9,8 @@ from enum import StrEnum
 from recon.core.breaker import BreakerRule
 from recon.core.command_template import Argument
 
+#: The variable that names the Redis of spiders; never the engine's own.
+SPIDERS_REDIS = "SCRAPY_REDIS_URL"
 #: Type (or ``source.type``) -> values, of one name of ``map``.
 TypeValues = Mapping[str, tuple[str, ...]]
 
@@ -23,12 +25,24 @@ class Per(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SpiderFeed:
+    """A Scrapy spider that is asked for keys, one request each.
+
+    ``place`` is where ``url`` stands in recon.yaml.
+    """
+
+    spider: str
+    url: Argument
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class Scraper:
     """One scraper of ``scrapers:``, with the defaults applied.
 
     ``places`` are where its arguments stand in recon.yaml. ``days_back_max`` and ``items_max`` are its
     limits. ``concurrency`` bounds its runs at once, ``items_at_once`` the items in them; ``min_delay_s`` lies
-    between the starts of two runs.
+    between the starts of two runs. With ``feed``, its command hands requests for its keys to a spider.
     """
 
     name: str
@@ -47,6 +61,7 @@ class Scraper:
     items_at_once: int | None = None
     min_delay_s: float = 0.0
     breaker: BreakerRule = field(default_factory=BreakerRule)
+    feed: SpiderFeed | None = None
 
     def mapped(self, name: str, source: str, data_type: str) -> tuple[str, ...]:
         """Return what ``map`` names for a data type; () where it does not."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from recon.core.axis import AxisKind
-from recon.core.command_template import DAYS_BACK, FIELDS, FILES, LISTS, Hole
+from recon.core.command_template import DAYS_BACK, FIELDS, FILES, LISTS, Hole, holes
 from recon.core.domain import Domain
 from recon.core.invalid import did_you_mean
-from recon.core.scraper import Per, Scraper
+from recon.core.scraper import Per, Scraper, SpiderFeed
 from recon.model import Kind, Notice
 
 #: A task's own fields are no guess for names that are less alike than this (``season`` is no ``reason``).
@@ -76,11 +76,24 @@ def scraper_notices(scrapers: Mapping[str, Scraper], names: Iterable[str]) -> li
 
 
 def _problems(scraper: Scraper, served: ServedType) -> Iterator[str]:
+    if scraper.feed is not None:
+        yield from _feed_problems(scraper, scraper.feed, served)
+        return
     for place, argument in zip(scraper.places, scraper.command, strict=True):
         for hole in argument:
             problem = _problem(hole, scraper, served) if isinstance(hole, Hole) else ""
             if problem:
                 yield f"{place}: {served.name}: {problem}"
+
+
+def _feed_problems(scraper: Scraper, feed: SpiderFeed, served: ServedType) -> Iterator[str]:
+    if not served.has_keys:
+        yield f"{feed.place}: {served.name}: a spider is asked for keys, and a counted type's tasks name none"
+        return
+    for hole in holes([feed.url]):
+        problem = _problem(hole, replace(scraper, per=Per.ITEM), served)
+        if problem:
+            yield f"{feed.place}: {served.name}: {problem}"
 
 
 def _problem(hole: Hole, scraper: Scraper, served: ServedType) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from recon.core.invalid import InvalidValueError
 from recon.core.remote_redis import LOCAL_SCHEMES, is_exposed, is_remote, shown_host
@@ -28,6 +29,10 @@ _STATE_IS_LAKE = (
 _LAKE_IN_STATE = (
     "the lake, {lake}, is the folder {name}/ of the state, where recon keeps and deletes its own files; "
     "expected a place of its own: move the state, or the lake"
+)
+_SHARED_WITH_PICKLES = (
+    "it is the database of the engine's queues or broker, where scrapy-redis would keep pickled requests: "
+    "whoever may write there could run code in the spiders; expected another database, such as redis://host/1"
 )
 #: Folders of the state that hold nothing but recon's own files.
 _STATE_FOLDERS = ("broker", "catalogs", "cycles", ".tmp")
@@ -72,6 +77,32 @@ def endpoint_address(text: str) -> str:
     """Return an S3 endpoint without the user and password before its host: S3 signs, and never sends them."""
     scheme, mark, rest = text.partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
+
+
+def spider_refusals(address: str, engines: Iterable[str | None], *, insecure: bool) -> Iterator[str]:
+    """Yield why spiders cannot take their requests from the Redis at ``address``.
+
+    It must not be one of the ``engines`` databases: scrapy-redis unpickles whatever stands under its keys.
+    """
+    try:
+        broker_address(address)
+    except InvalidValueError as error:
+        yield error.message
+        return
+    if any(one is not None and _database(one) == _database(address) for one in engines):
+        yield _SHARED_WITH_PICKLES
+    yield from () if insecure else insecurity(address)
+
+
+def _database(address: str) -> tuple[str, int, str]:
+    """Return the server and the database that an address means."""
+    parts = urlsplit(address)
+    if parts.scheme in LOCAL_SCHEMES:
+        named = parse_qs(parts.query).get("db", parse_qs(parts.query).get("virtual_host", []))
+        return (parts.path, 0, "".join(named).strip("/") or "0")
+    host = "localhost" if not is_remote(address) else (parts.hostname or "")
+    named = parse_qs(parts.query).get("db", [parts.path.strip("/")])
+    return (host, parts.port or 6379, "".join(named) or "0")
 
 
 def refusals(broker: str | None, state: str, *, state_shared: bool) -> list[str]:

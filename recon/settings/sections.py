@@ -9,8 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from recon.core.command_template import holes, parse_command
+from recon.core.command_template import Argument, holes, parse_command
 from recon.core.invalid import InvalidValueError, did_you_mean
+from recon.core.spider_requests import parse_url
 from recon.shapes import (
     Count,
     Duration,
@@ -303,10 +304,26 @@ def _checked_command(command: tuple[str, ...]) -> tuple[str, ...]:
     return command
 
 
-class ScraperSection(Shape):
-    """A command that fills gaps; its arguments are templates over a task (docs/scrapers.md)."""
+def _checked_url(url: str) -> str:
+    try:
+        parse_url(url)
+    except InvalidValueError as error:
+        raise problems([error]) from error
+    return url
 
-    command: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_checked_command)]
+
+class ScrapySection(Shape):
+    """A Scrapy spider that takes its requests from Redis by scrapy-redis; the URL is a template."""
+
+    spider: Name
+    url: Annotated[Text, AfterValidator(_checked_url)]
+
+
+class ScraperSection(Shape):
+    """A command or a spider that fills gaps; both are templates over a task (docs/scrapers.md)."""
+
+    command: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_checked_command)] | None = None
+    scrapy: ScrapySection | None = None
     per: Literal["task", "item", "partition", "source"] = "task"
     map: dict[Name, dict[Name, SomeNames]] = Field(
         default_factory=dict, description="Name: data type (or source.type): values."
@@ -320,14 +337,26 @@ class ScraperSection(Shape):
     breaker: BreakerSection | None = None
 
     @model_validator(mode="after")
+    def _has_one_way(self) -> ScraperSection:
+        if (self.command is None) == (self.scrapy is None):
+            both = "command and scrapy are two ways to run it; expected one of them"
+            raise problem("expected a command, or scrapy" if self.command is None else both)
+        return self
+
+    @model_validator(mode="after")
     def _knows_its_maps(self) -> ScraperSection:
+        commands = parse_command(self.command) if self.command else ()
+        templates: list[tuple[tuple[str | int, ...], Argument]] = [
+            (("command", number), argument) for number, argument in enumerate(commands)
+        ]
+        if self.scrapy is not None:
+            templates.append((("scrapy", "url"), parse_url(self.scrapy.url)))
         unknown = [
             InvalidValueError(
-                f"{hole} names no map of this scraper{did_you_mean(hole.member, self.map)}",
-                ("command", number),
+                f"{hole} names no map of this scraper{did_you_mean(hole.member, self.map)}", path
             )
-            for number, argument in enumerate(parse_command(self.command))
-            for hole in holes([argument])
+            for path, template in templates
+            for hole in holes([template])
             if hole.family == "map" and hole.member not in self.map
         ]
         if unknown:

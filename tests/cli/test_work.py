@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from in_process import Done, called
 from redis_servers import binary_of, running
 from terminal import shown
 from work_place import WorkPlace, wait_for
@@ -245,3 +246,20 @@ def test_a_terminal_shows_a_board_and_the_table_is_left(place):
     assert "running" in seen.terminal
     assert "nba: 1 task, 1 key: ended well" in seen.terminal
     assert "poison" in seen.terminal
+
+
+def test_spiders_get_a_redis_of_their_own_or_nothing_is_run(place):
+    def work(redis: str, flag: str) -> Done:
+        ask = f"scrapers:\n  nba: {{scrapy: {{spider: s, url: 'http://s/{{g}}'}}, env: {{{redis}}}}}\n"
+        (place.folder / "recon.yaml").write_text(text + ask)
+        return called(place.folder, ("work", flag, "--config", "recon.yaml"))
+
+    place.put([{"g": "a b"}])
+    configure(place, [])
+    text = (place.folder / "recon.yaml").read_text()
+    refused = work("", "--once")
+    assert (refused.returncode, place.states()) == (2, dict.fromkeys(place.states(), TaskState.READY))
+    assert "recon.yaml:5:3: SCRAPY_REDIS_URL is not set; expected the Redis that the spider" in refused.stderr
+    refused = work(f"SCRAPY_REDIS_URL: '{place.url}'", "--once")
+    assert "recon.yaml:5:3: SCRAPY_REDIS_URL: it is the database of the engine's queues" in refused.stderr
+    assert "  asks for http://s/a%20b\n" in work(f"SCRAPY_REDIS_URL: '{place.url}?db=1'", "--print").stdout
