@@ -21,6 +21,7 @@ DAYS_BACK = "days_back"
 LISTS = ("keys", "args")
 FAMILIES = ("items", "map")
 
+_SCHEMES = ("http://", "https://")
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?")
 _JOIN = re.compile(r"(?:(.*):)?join\((.*)\)", re.DOTALL)
@@ -171,3 +172,20 @@ def _refuse_code(texts: Sequence[str], arguments: Sequence[Argument]) -> None:
             '[sh, -c, \'echo "$1"\', sh, "{game_id}"]',
             (code,),
         )
+
+
+def parse_url(text: str) -> Argument:
+    """Return the parts of a URL with placeholders.
+
+    Raises:
+        InvalidValueError: Where it is none, or holds what is no value of one key.
+    """
+    template = parse_argument(text)
+    if not str(template[0] if template else "").startswith(_SCHEMES):
+        raise InvalidValueError(f"expected a URL that begins with http:// or https://, got {text!r}")
+    for hole in holes([template]):
+        if hole.spread:
+            raise InvalidValueError(f"{hole} cannot be spread over a URL; write {{{hole.name}:join(,)}}")
+        if hole.name in FILES:
+            raise InvalidValueError(f"{hole} is a file of this host, which no URL can name")
+    return template

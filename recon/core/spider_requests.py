@@ -8,29 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
-from recon.core.command_template import FILES, Argument, holes, parse_argument
 from recon.core.command_values import Work, filled
-from recon.core.invalid import InvalidValueError
 from recon.core.scraper import Per, Scraper, SpiderFeed
-
-_SCHEMES = ("http://", "https://")
-
-
-def parse_url(text: str) -> Argument:
-    """Return the parts of a URL with placeholders.
-
-    Raises:
-        InvalidValueError: Where it is none, or holds what is no value of one key.
-    """
-    template = parse_argument(text)
-    if not str(template[0] if template else "").startswith(_SCHEMES):
-        raise InvalidValueError(f"expected a URL that begins with http:// or https://, got {text!r}")
-    for hole in holes([template]):
-        if hole.spread:
-            raise InvalidValueError(f"{hole} cannot be spread over a URL; write {{{hole.name}:join(,)}}")
-        if hole.name in FILES:
-            raise InvalidValueError(f"{hole} is a file of this host, which no URL can name")
-    return template
 
 
 def request_url(feed: SpiderFeed, scraper: Scraper, work: Work, now: datetime) -> str:

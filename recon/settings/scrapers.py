@@ -7,9 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from recon.core.breaker import BreakerRule
-from recon.core.command_template import Argument, parse_command
+from recon.core.command_template import Argument, parse_command, parse_url
 from recon.core.scraper import Per, Scraper, SpiderFeed
-from recon.core.spider_requests import parse_url
 from recon.settings.sections import ScraperDefaultsSection, ScraperSection, SettingsShape
 from recon.strict_yaml import Document, KeyPath
 

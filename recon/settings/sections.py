@@ -9,9 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from recon.core.command_template import Argument, holes, parse_command
+from recon.core.command_template import Argument, holes, parse_command, parse_url
 from recon.core.invalid import InvalidValueError, did_you_mean
-from recon.core.spider_requests import parse_url
 from recon.shapes import (
     Count,
     Duration,

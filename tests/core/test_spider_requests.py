@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from scraper_tasks import NOW, body_text, scraper, task
 
+from recon.core.command_template import parse_url
 from recon.core.planned_runs import planned_runs
 from recon.core.runs import runs
 from recon.core.scraper import SpiderFeed
 from recon.core.scraper_check import ServedType, scraper_problems
-from recon.core.spider_requests import parse_url
 
 
 def asking(url: str, **settings):
