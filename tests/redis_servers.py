@@ -60,6 +60,8 @@ class RedisServer:
             with suppress(redis.ConnectionError):
                 self.client.ping()
                 return
+            if self._process.poll() is not None:
+                break
             time.sleep(0.01)
         raise AssertionError((self.folder / "server.log").read_text())
 

@@ -31,9 +31,14 @@ local function id_of(body)
   return body and string.match(body, '^{"id":"(%x+)"')
 end
 
+-- What a script changes in the records and the bodies is written once, by `flush` at its end.
+local texts, bodies, sums = {}, {}, {}
+
+local function body_of(id) return bodies[id] or call('HGET', BODY, id) end
+
 -- The record, and its text: only the text where it is damaged (an append-only file carries no checksums).
 local function record_of(id)
-  local text = call('HGET', META, id)
+  local text = texts[id] or call('HGET', META, id)
   local state, level, attempts, token, source =
     string.match(text or '', '^([RLMCA]),([0-3]),(%d+),([^,]*),(.*)$')
   if not state then return nil, text end
@@ -43,8 +48,44 @@ local function record_of(id)
   return task, text
 end
 
-local function count(name, by)
-  if by ~= 0 then call('HINCRBY', STATS, name, by) end
+-- A counter that a flipped bit made unreadable begins anew: no operation may fail for it.
+local function add(hash, name, by)
+  local sum = redis.pcall('HINCRBY', hash, name, by)
+  if type(sum) == 'number' then return sum end
+  call('HSET', hash, name, by)
+  return by
+end
+
+local function count(name, by) sums[name] = (sums[name] or 0) + by end
+
+local opens = {} -- level -> how many were open when the script began
+local function open_at(level)
+  local name = 'open:' .. level
+  opens[level] = opens[level] or tonumber(call('HGET', STATS, name) or '0') or 0
+  return opens[level] + (sums[name] or 0)
+end
+
+-- A command over many values, in as many calls as Lua's stack needs.
+local function call_all(command, key, values)
+  for at = 1, #values, 1000 do call(command, key, unpack(values, at, math.min(at + 999, #values))) end
+end
+
+local function hset_all(hash, values)
+  local flat = {}
+  for name, value in pairs(values) do
+    flat[#flat + 1] = name
+    flat[#flat + 1] = value
+  end
+  call_all('HSET', hash, flat)
+end
+
+local function flush()
+  hset_all(META, texts)
+  hset_all(BODY, bodies)
+  for name, by in pairs(sums) do
+    if by ~= 0 then add(STATS, name, by) end
+  end
+  texts, bodies, sums = {}, {}, {}
 end
 
 -- Caps bound what is ready, out, or about to be ready; a claimed task only waits to be looked at.
@@ -59,8 +100,10 @@ local function limits_of(source)
   return {most = tonumber(most) or 0, interval = tonumber(interval) or 0, burst = tonumber(burst) or 1}
 end
 
+local limited = {} -- source -> whether it has limits
 local function flies(source, by)
-  if call('HEXISTS', SRC, 'l:' .. source) == 1 and call('HINCRBY', SRC, 'f:' .. source, by) < 0 then
+  if limited[source] == nil then limited[source] = call('HEXISTS', SRC, 'l:' .. source) == 1 end
+  if limited[source] and add(SRC, 'f:' .. source, by) < 0 then
     call('HSET', SRC, 'f:' .. source, 0)
   end
 end
@@ -74,7 +117,7 @@ local function book(old, new)
 end
 
 local function write(id, old, new)
-  call('HSET', META, id, new.state .. ',' .. new.level .. ',' .. new.attempts .. ',' .. new.token .. ',' .. new.source)
+  texts[id] = new.state .. ',' .. new.level .. ',' .. new.attempts .. ',' .. new.token .. ',' .. new.source
   book(old, new)
 end
 
@@ -83,6 +126,7 @@ local function with(task, state, token)
 end
 
 local function erase(id, old)
+  texts[id], bodies[id] = nil, nil
   call('HDEL', META, id)
   call('HDEL', BODY, id)
   call('ZREM', LEASE, id)
@@ -102,7 +146,7 @@ local function dead_text(why, level, source, body)
 end
 
 local function bury(id, task, why)
-  local body = call('HGET', BODY, id) or ''
+  local body = body_of(id) or ''
   call('ZADD', DEAD, now, id)
   call('HSET', DEADBODY, id, dead_text(why, task.level, task.source, body))
   erase(id, task)
@@ -139,7 +183,7 @@ local function promote(most)
   local promoted = 0
   for _, id in ipairs(due) do
     local task = record_of(id)
-    local body = call('HGET', BODY, id)
+    local body = body_of(id)
     call('ZREM', COOL, id)
     if task and task.state == 'C' and id_of(body) == id then
       call('RPUSH', LISTS[task.level], body)
@@ -153,14 +197,14 @@ end
 
 -- A claim: the body stays until the engine has looked.
 local function claim(id, task, how, at)
-  call('ZREM', LEASE, id)
-  call('ZREM', COOL, id)
+  if in_flight(task) then call('ZREM', LEASE, id) end
+  if task.state == 'C' then call('ZREM', COOL, id) end
   call('ZADD', ACKED, at or now, id)
   write(id, task, with(task, 'A', how))
 end
 
 local function unlist(task, id)
-  return call('LREM', LISTS[task.level], -1, call('HGET', BODY, id) or '')
+  return call('LREM', LISTS[task.level], -1, body_of(id) or '')
 end
 
 -- id -> every {level, body} that stands in a list under that id; what is not a task has no id
@@ -219,5 +263,5 @@ local function place(found, id, level, body)
     if at ~= kept then call('LREM', LISTS[copy.level], -1, copy.body) end
   end
   found[id] = {{level = level, body = body}}
-  call('HSET', BODY, id, body)
+  bodies[id] = body
 end

@@ -14,4 +14,5 @@ for i = 1, #ARGV do
   end
 end
 count('closed', closed)
+flush()
 return outcomes

@@ -12,7 +12,7 @@ local has_limits = call('HLEN', SRC) > 0
 
 promote(32)
 
-local out = {}
+local out, ends = {}, {}
 
 local function stray(body)
   local key = 'stray:' .. redis.sha1hex(body)
@@ -40,7 +40,8 @@ local function take(id, task, body)
   local leased = with(task, 'L', token)
   leased.attempts = task.attempts + 1
   write(id, task, leased)
-  call('ZADD', LEASE, until_ms, id)
+  ends[#ends + 1] = until_ms
+  ends[#ends + 1] = id
   for _, value in ipairs({id, task.level, leased.attempts, body}) do out[#out + 1] = value end
 end
 
@@ -96,5 +97,7 @@ end
 for level in string.gmatch(ARGV[4], '%d') do
   if are_named or has_limits then take_some(tonumber(level)) else take_first(tonumber(level)) end
 end
+call_all('ZADD', LEASE, ends)
 count('leased', #out / 4)
+flush()
 return out

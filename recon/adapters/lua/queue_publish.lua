@@ -16,8 +16,7 @@ local tally = {
 local every -- what stands in the lists, read where a record is damaged
 
 local function has_room(level)
-  local open = tonumber(call('HGET', STATS, 'open:' .. level) or '0') or 0
-  return tonumber(ARGV[4 + level]) - open > 0
+  return tonumber(ARGV[4 + level]) > open_at(level)
 end
 
 local function is_claimed_since(id)
@@ -27,7 +26,7 @@ end
 
 local function enter(id, old, level, attempts, source, body)
   call('RPUSH', LISTS[level], body)
-  call('HSET', BODY, id, body)
+  bodies[id] = body
   write(id, old, {state = 'R', level = level, attempts = attempts, token = '', source = source})
 end
 
@@ -43,7 +42,7 @@ end
 local function publish_claimed(id, task, level, source, body)
   if is_claimed_since(id) then return 'suppressed' end
   if task.attempts >= most_attempts then
-    call('HSET', BODY, id, body)
+    bodies[id] = body
     bury(id, task, 'claimed ' .. task.attempts .. ' times, and never there')
     return 'dead'
   end
@@ -53,23 +52,23 @@ local function publish_claimed(id, task, level, source, body)
 end
 
 local function publish_ready(id, task, level, source, body)
-  local stored = call('HGET', BODY, id)
+  local stored = body_of(id)
   if level ~= task.level and not has_room(level) then return 'duplicate' end -- stays until there is room
   if level == task.level and stored == body then return 'duplicate' end
   local at = stored and call('LPOS', LISTS[task.level], stored)
   if not at then -- a plain consumer has it: it cannot move, but what would come back is put right
     if level ~= task.level or stored == body then return 'duplicate' end
-    call('HSET', BODY, id, body)
+    bodies[id] = body
     return 'repaired'
   end
   if level == task.level then
     call('LSET', LISTS[level], at, body)
-    call('HSET', BODY, id, body)
+    bodies[id] = body
     return 'repaired'
   end
   call('RPUSH', LISTS[level], body)
   call('LREM', LISTS[task.level], -1, stored)
-  call('HSET', BODY, id, body)
+  bodies[id] = body
   write(id, task, {state = 'R', level = level, attempts = task.attempts, token = '', source = source})
   return 'moved'
 end
@@ -80,8 +79,8 @@ local function publish_out(id, task, level, source, body)
   if task.state == 'M' then write(id, task, with(task, 'L', task.token)) end
   local moves = level ~= task.level
   if moves and (task.state ~= 'C' or not has_room(level)) then return outcome end
-  if call('HGET', BODY, id) ~= body then
-    call('HSET', BODY, id, body)
+  if body_of(id) ~= body then
+    bodies[id] = body
     outcome = 'repaired'
   end
   if moves then
@@ -94,7 +93,7 @@ end
 -- The record is unreadable: write it anew; without a copy in a list it counts as popped.
 local function publish_damaged(id, level, source, body)
   every = every or listed()
-  if every[id] then place(every, id, level, body) else call('HSET', BODY, id, body) end
+  if every[id] then place(every, id, level, body) else bodies[id] = body end
   write(id, nil, {state = 'R', level = level, attempts = 0, token = '', source = source})
   return 'repaired'
 end
@@ -123,4 +122,5 @@ count('moved', tally.moved)
 count('repaired', tally.repaired)
 count('reopened', tally.reopened)
 if tally.new + tally.reopened > 0 then wake() end
+flush()
 return outcomes

@@ -12,6 +12,8 @@ local function release(id, token)
     erase(id, task)
     return 'cancelled'
   end
+  local body = body_of(id)
+  if not body then return 'lost' end
   local back = with(task, 'R')
   back.attempts = math.max(task.attempts - 1, 0)
   call('ZREM', LEASE, id)
@@ -19,7 +21,7 @@ local function release(id, token)
     back.state = 'C'
     call('ZADD', COOL, now + wait, id)
   else
-    call('LPUSH', LISTS[task.level], call('HGET', BODY, id))
+    call('LPUSH', LISTS[task.level], body)
   end
   write(id, task, back)
   return 'released'
@@ -33,4 +35,5 @@ for i = 2, #ARGV, 2 do
 end
 if released > 0 and wait == 0 then wake() end
 count('released', released)
+flush()
 return outcomes

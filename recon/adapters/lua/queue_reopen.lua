@@ -6,19 +6,21 @@
 local refused = refusal()
 if refused then return refused end
 
+local at_once = 0
 local function reopen(id, level, body)
   local task = record_of(id)
   if not task or task.state ~= 'A' then return 'gone' end
-  call('HSET', BODY, id, body)
+  bodies[id] = body
   task.level = level -- a claimed task is at no level in the books
   local wait = backoff(id, task.attempts, tonumber(ARGV[3]), tonumber(ARGV[4]))
   call('ZREM', ACKED, id)
-  if not retry(id, task, wait, tonumber(ARGV[5]), 'claimed, and not there') then return 'dead' end
-  if task.token == 'expired' then
-    call('ZADD', COOL, now, id)
-    promote(1)
+  if task.token == 'expired' and task.attempts < tonumber(ARGV[5]) then
+    call('RPUSH', LISTS[level], body)
+    write(id, task, with(task, 'R'))
+    at_once = at_once + 1
+    return 'reopened'
   end
-  return 'reopened'
+  return retry(id, task, wait, tonumber(ARGV[5]), 'claimed, and not there') and 'reopened' or 'dead'
 end
 
 local outcomes, reopened = {}, 0
@@ -27,5 +29,7 @@ for i = 6, #ARGV, 3 do
   if outcome == 'reopened' then reopened = reopened + 1 end
   outcomes[#outcomes + 1] = outcome
 end
+if at_once > 0 then wake() end
 count('reopened', reopened)
+flush()
 return outcomes

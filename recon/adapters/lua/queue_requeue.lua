@@ -10,7 +10,9 @@ local function requeue(id)
   if task then
     if task.state == 'R' then return 'ready' end
     if in_flight(task) then return 'leased' end
-    call('RPUSH', LISTS[task.level], call('HGET', BODY, id))
+    local body = body_of(id)
+    if not body then return 'unknown' end
+    call('RPUSH', LISTS[task.level], body)
     call('ZREM', COOL, id)
     call('ZREM', ACKED, id)
     local back = with(task, 'R')
@@ -21,7 +23,7 @@ local function requeue(id)
   local level, source, body = string.match(call('HGET', DEADBODY, id) or '', '^[^\n]*\n([0-3]),([^\n]*)\n(.*)$')
   if not level or id_of(body) ~= id then return 'unknown' end
   call('RPUSH', LISTS[tonumber(level)], body)
-  call('HSET', BODY, id, body)
+  bodies[id] = body
   write(id, nil, {state = 'R', level = tonumber(level), attempts = 0, token = '', source = source})
   call('ZREM', DEAD, id)
   call('HDEL', DEADBODY, id)
@@ -37,4 +39,5 @@ for i = 2, #ARGV do
 end
 if requeued > 0 then wake() end
 count('requeued', requeued)
+flush()
 return outcomes

@@ -10,13 +10,13 @@ local function revise(id, body)
   local task = record_of(id)
   if not task then return 'gone' end
   if task.state == 'R' then
-    local at = call('LPOS', LISTS[task.level], call('HGET', BODY, id) or '')
+    local at = call('LPOS', LISTS[task.level], body_of(id) or '')
     if not at then return 'gone' end
     call('LSET', LISTS[task.level], at, body)
   elseif task.state ~= 'C' then
     return 'gone'
   end
-  call('HSET', BODY, id, body)
+  bodies[id] = body
   return 'revised'
 end
 
@@ -27,4 +27,5 @@ for i = 3, #ARGV, 2 do
   outcomes[#outcomes + 1] = outcome
 end
 count('revised', revised)
+flush()
 return outcomes

@@ -30,6 +30,7 @@ end
 local promoted = promote(most)
 
 -- Every record against every copy: consumers pop and push as they like, and a server may lose half a write.
+flush()
 local found = listed()
 local open, flying = {[0] = 0, 0, 0, 0}, {}
 local metas = call('HGETALL', META)
@@ -59,9 +60,14 @@ for i = 1, #metas, 2 do
       place(found, id, copy.level, copy.body)
       mended = mended + 1
     end
-    if copy.body ~= body or copy.level ~= task.level then -- which of them is right, the next publication says
+    if copy.body ~= body then -- which of them is right, the next publication says
       call('HSET', META, id, '?' .. metas[i + 1])
       task, mended = nil, mended + 1
+    elseif copy.level ~= task.level then -- a consumer pushed it back elsewhere: it is where it stands
+      local moved = with(task, 'R')
+      moved.level = copy.level
+      write(id, task, moved)
+      task, mended = moved, mended + 1
     end
   elseif task and copies then
     if task.token == '' and task.state == 'L' then -- a plain consumer pushed its copy back
@@ -95,6 +101,7 @@ for i = 1, #metas, 2 do
     end
   end
 end
+flush()
 for _, id in ipairs(call('HKEYS', BODY)) do
   if call('HEXISTS', META, id) == 0 then call('HDEL', BODY, id) end
 end

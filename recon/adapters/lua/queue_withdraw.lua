@@ -34,4 +34,5 @@ for i = 3, #ARGV do
 end
 if withdrawn > 0 then sign() end
 count('withdrawn', withdrawn)
+flush()
 return outcomes
