@@ -116,7 +116,7 @@ class QueueMachine(RuleBasedStateMachine):
     def publish(self, wanted: list[ScrapeTask], stale: bool) -> None:
         wanted = list({one.id: one for one in wanted}.values())
         self.wanted |= {one.id: one for one in wanted}
-        # What becomes of hurt tasks, and which room they take, is not foretold: then one by one, by the books.
+        # What becomes of hurt tasks, and which room they take, is not foretold: one by one, by the books.
         for batch in [[one] for one in wanted] if self.model.hurt else [wanted]:
             rooms = [self.room_in_books(level) for level in range(4)]
             room = rooms.__getitem__ if self.model.hurt else self.model.has_room

@@ -1,4 +1,4 @@
-"""After a fault of the server or a consumer, a tick and a publication of what is wanted put the queues right."""
+"""After a fault of servers or consumers, a tick and a publication of what is wanted put the queues right."""
 
 from __future__ import annotations
 

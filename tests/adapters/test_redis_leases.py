@@ -7,7 +7,6 @@ from queue_machine import LAKE, LISTS, SEEN, QueueParts, read_books, task
 
 from recon.adapters.redis_queue import RedisTaskQueue
 from recon.model import Priority, ScrapeTask, Settlement
-from recon.ports import TaskResult
 
 
 @pytest.fixture
@@ -69,7 +68,7 @@ def test_a_lost_body_stops_neither_the_release_nor_the_requeueing_of_others(part
     first, second = parts.leases.lease(2, visibility_s=60)
     parts.client.hdel("recon:q:body", first.id)
     assert parts.leases.release([first, second]) == {first.id: "lost", second.id: "released"}
-    parts.queue.settle([TaskResult(one.id, Settlement.DONE) for one in (first, second)])
+    parts.leases.settle_done([first, second])
     assert parts.queue.requeue([first.id, second.id]) == {first.id: "unknown", second.id: "requeued"}
 
 
