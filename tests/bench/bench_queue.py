@@ -264,6 +264,7 @@ def measure(server: RedisServer, tasks: int, jobs: int, gaps: int, runs: int) ->
     row("lease(10) + settle", ten, one, held(ten >= TEN_AIM, f">= {TEN_AIM:,}"))
     row("lease(1) + settle", one, one, "")
     row("plain BLPOP, no promise", bare, one, "")
+    row("PING, the client's floor", tasks / timed(lambda: [server.client.ping() for _ in made]), one, "")
     for name, rate in rivals.items():
         row(
             f"{name} {version(name)}",
