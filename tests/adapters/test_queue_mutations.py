@@ -11,8 +11,7 @@ from queue_machine import QueueParts
 from queue_walk import walk
 from redis_servers import binary_of, running
 
-from recon.adapters import redis_client
-from recon.adapters.redis_client import RedisBroker
+from recon.adapters.redis_client import RedisBroker, broker
 from recon.errors import BrokerError
 
 #: Steps of one walk, and how many walks are taken before a fault counts as not noticed.
@@ -53,7 +52,7 @@ FAULTS = {
     "a delivery is not counted": ("queue_lease.lua", "leased.attempts = task.attempts + 1", "leased.attempts = task.attempts"),
     "limits are not asked": ("queue_lease.lua", "if limits.most > 0 and flying >= limits.most then", "if false then"),
     "a limited lease leaves its copy": ("queue_lease.lua", "      if may_fly(task.source) then\n        call('LREM', LISTS[level], 1, body)", "      if may_fly(task.source) then"),
-    "any scraper gets any task": ("queue_lease.lua", "elseif not scrapers or scrapers[", "elseif true or scrapers["),
+    "any scraper gets any task": ("queue_lease.lua", "  return false\nend\n\n-- Whatever comes first", "  return true\nend\n\n-- Whatever comes first"),
     "cooled tasks wait for a tick": ("queue_lease.lua", "promote(32)\n", ""),
     "levels are looked at in one order": ("queue_lease.lua", "for level in string.gmatch(ARGV[4], '%d') do", "for level in string.gmatch('0123', '%d') do"),
     "a heartbeat asks no token": ("queue_heartbeat.lua", "if task and task.token == ARGV[i + 1] and in_flight(task) then", "if in_flight(task) then"),
@@ -134,7 +133,7 @@ def test_a_fault_of_one_line_is_noticed(parts, monkeypatch, fault):
             text.replace(line, instead) if part == script else text for part, text in texts.items()
         )
 
-    monkeypatch.setattr(redis_client, "_source", faulty)
+    monkeypatch.setattr(broker, "script_text", faulty)
     with pytest.raises((AssertionError, BrokerError, ValueError), match=r"\S") as noticed:
         take_walks(parts)
     assert "user_script" not in str(noticed.value), f"the fault does not run: {noticed.value}"
