@@ -120,7 +120,6 @@ class Options:
     sample_rate: float | None = None
     connections: int = 8
     shards: int = 64
-    visibility_s: float = 900.0
     shard_deadline_s: float = 300.0
     max_expected_keys: int = MAX_EXPECTED_KEYS
     policy: Policy = field(default_factory=Policy)

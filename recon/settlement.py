@@ -78,7 +78,7 @@ def conclude_claims(ports: Settling, as_of: datetime, refuted: Sequence[ScrapeTa
             return
         claims, now = load_claims(ports.state), ports.clock()
         for task in refuted:
-            body = read_body(OutstandingTask(task.id, task.priority, task.source, task.body))
+            body = read_body(task)
             if body is not None:
                 claims.note_refuted(scraper_of(body), names_of(body), now, ports.rules)
         claims.forget_filled(as_of)
@@ -180,8 +180,11 @@ class _Pass:
             and claims.note_refuted(scraper, told, self._now, rules)
         ):
             self._done.paused.append(scraper)
-        given_up = claims.quarantined(rules) | claims.known_absent(self._now)
-        return [key for key in borne.lacking if key not in given_up]
+        return [
+            key
+            for key in borne.lacking
+            if not claims.is_quarantined(key, rules) and not claims.is_absent(key, self._now)
+        ]
 
     def _looked(self, keys: Sequence[str]) -> tuple[set[str], dict[str, SeenObject]]:
         """Look at keys, live; return those that were seen to be there or not, and the objects that are."""
@@ -206,7 +209,7 @@ class _Pass:
     def _note_dead(self) -> None:
         """Quarantine the keys of tasks that were given up."""
         for task in self._queue.dead():
-            body = read_body(OutstandingTask(task.id, task.priority, task.source, task.body))
+            body = read_body(task)
             if body is not None:
                 names, scraper = names_of(body), scraper_of(body)
                 self._claims.note_dead(scraper, names, task.reason, self._now, self._ports.rules)

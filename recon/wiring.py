@@ -264,7 +264,6 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
         sample_rate=chosen.s3.sample_rate if chosen.lake.startswith("s3://") else None,
         connections=max(chosen.s3.parallel_workers, 4),
         shards=SHARDS_MAX,
-        visibility_s=chosen.queues.visibility_s,
         # A late shard says so before it is sent out again.
         shard_deadline_s=0.8 * SHARD_DEADLINE_S,
         max_expected_keys=chosen.max_expected_keys,

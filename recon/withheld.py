@@ -25,8 +25,7 @@ class Withheld:
 
     def __init__(self, found: Comparison, claims: Claims, rules: ClaimRules, now: datetime) -> None:
         as_of = found.judged.plan.as_of
-        self.quarantined = claims.quarantined(rules)
-        self._names = self.quarantined | claims.filled_since(as_of) | claims.known_absent(now)
+        self._names = claims.quarantined(rules) | claims.filled_since(as_of) | claims.known_absent(now)
         self._probed = claims.to_probe(now, rules)
         self._paused = claims.paused() - self._probed
         self._found = found

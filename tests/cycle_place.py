@@ -64,7 +64,7 @@ class Place:
         local = LocalLister(reports) if reports else None
         files = AwsReportFiles(lister, lister.report_filter) if local is None else AwsReportFiles(local)
         self.ports = Ports(lister, MemoryStateStore(), self.outputs, self.queue, now, lambda: files)
-        self.options = Options(LAKE, visibility_s=VISIBILITY_S, connections=4)
+        self.options = Options(LAKE, connections=4)
 
     def cycle(self, *, scans: int = 1, **options: object) -> dict:
         cycle_id = f"cycle-{next(COUNTER):06d}"

@@ -30,7 +30,7 @@ def explain(config: Path | None, key: str, *, as_json: bool) -> None:
     except BrokerError as error:
         document["task"] = f"not known: {error}"
         outstanding = []
-    document = {**worked_on(key, outstanding, load_claims(state)), **document} | {"key": key}
+    document |= worked_on(key, outstanding, load_claims(state))
     if as_json:
         print_json(document)
         return

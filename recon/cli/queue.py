@@ -184,7 +184,7 @@ def requeue(config: Path | None, names: tuple[str, ...], *, as_json: bool, every
         wanted = [task.id for task in given_up] if every else list(names)
         keys = sorted(claims.quarantined(_rules(chosen))) if every else list(names)
         for task in given_up:
-            body = read_body(OutstandingTask(task.id, task.priority, task.source, task.body))
+            body = read_body(task)
             if body is not None and task.id in wanted:
                 keys += names_of(body)
         outcomes = tasks.requeue(wanted)

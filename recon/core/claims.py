@@ -17,6 +17,8 @@ CONFIRMATIONS = 2
 BELIEVED = timedelta(days=30)
 #: Durations from a gap's first sighting to its end that are kept, the latest.
 _FILLS_KEPT = 1000
+#: Who pauses a scraper that fails in a row; what it paused is probed.
+BREAKER = "breaker"
 #: Who is told in a ledger's entry that scrapers made.
 SCRAPERS = "scrapers"
 
@@ -119,7 +121,7 @@ class Claims:
             self.fill_seconds = [*self.fill_seconds, seconds][-_FILLS_KEPT:]
         record = self._of(scraper)
         self.scrapers[scraper] = replace(record, filled=record.filled + len(names), in_row=0, streak=())
-        if record.by == "breaker":
+        if record.by == BREAKER:
             self.resume(scraper)
 
     def note_refuted(self, scraper: str, names: Sequence[str], now: datetime, rules: ClaimRules) -> bool:
@@ -165,7 +167,12 @@ class Claims:
 
     def quarantined(self, rules: ClaimRules) -> set[str]:
         """Return the keys that are not asked for any longer."""
-        return {name for name, record in self.keys.items() if record.attempts >= rules.max_attempts}
+        return {name for name in self.keys if self.is_quarantined(name, rules)}
+
+    def is_quarantined(self, name: str, rules: ClaimRules) -> bool:
+        """Tell whether a key is not asked for any longer."""
+        record = self.keys.get(name)
+        return record is not None and record.attempts >= rules.max_attempts
 
     def free(self, names: Iterable[str]) -> list[str]:
         """Forget the attempts of keys; return those that had any."""
@@ -189,7 +196,12 @@ class Claims:
 
     def known_absent(self, now: datetime) -> set[str]:
         """Return the keys whose absence stands."""
-        return {key for key, absence in self.absences.items() if absence.stands(now)}
+        return {key for key in self.absences if self.is_absent(key, now)}
+
+    def is_absent(self, key: str, now: datetime) -> bool:
+        """Tell whether a key's absence stands."""
+        absence = self.absences.get(key)
+        return absence is not None and absence.stands(now)
 
     def pause(self, scraper: str, by: str, reason: str, now: datetime) -> None:
         """Stop giving tasks to a scraper."""
@@ -212,7 +224,7 @@ class Claims:
         return {
             name
             for name, record in self.scrapers.items()
-            if record.by == "breaker"
+            if record.by == BREAKER
             and record.paused_at is not None
             and now - record.paused_at >= rules.breaker_of(name).probe_after
         }
@@ -242,7 +254,7 @@ class Claims:
         record = replace(record, in_row=record.in_row + 1, streak=(*record.streak, *names))
         self.scrapers[scraper] = record
         if record.paused_at is not None:
-            if record.by == "breaker":  # the probe failed: wait as long again
+            if record.by == BREAKER:  # the probe failed: wait as long again
                 self.scrapers[scraper] = replace(record, paused_at=now, streak=())
                 self._refund(names)
             return False
@@ -250,7 +262,7 @@ class Claims:
             return False
         self._refund(record.streak)
         self.scrapers[scraper] = replace(record, streak=())
-        self.pause(scraper, "breaker", f"{record.in_row} {what}", now)
+        self.pause(scraper, BREAKER, f"{record.in_row} {what}", now)
         return True
 
     def _refund(self, names: Iterable[str]) -> None:

@@ -13,12 +13,11 @@ class QueueKeys:
 
     def __init__(self, prefix: str) -> None:
         self.lists = [f"{prefix}:queue:{level.label}" for level in Priority]
+        self.meta = f"{prefix}:q:meta"
         self.stats = f"{prefix}:q:stats"
         self.lake = f"{prefix}:q:lake"
         self.wake = f"{prefix}:q:wake"
         self.turn = f"{prefix}:q:turn"
-        self.dead = f"{prefix}:q:dead"
-        self.dead_bodies = f"{prefix}:q:deadbody"
         self.results = f"{prefix}:results"
         self.processing = f"{prefix}:processing:"
         books = [f"{prefix}:q:{name}" for name in _BOOKS]

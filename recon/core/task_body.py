@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recon.errors import ConfigError
-from recon.model import Lease, OutstandingTask, Priority, Reason, ScrapeTask
+from recon.model import DeadTask, Lease, OutstandingTask, Priority, Reason, ScrapeTask
 
 #: Longest body a consumer has to be ready for; see docs/queue-protocol.md.
 MAX_BODY_BYTES = 64 * 1024
@@ -148,8 +148,8 @@ def counted_name(source: str, data_type: str, partition: Mapping[str, str]) -> s
     return f"{source}.{data_type} {places}"
 
 
-def read_body(task: OutstandingTask | Lease) -> TaskBody | None:
-    """Return the body of an outstanding or leased task, or None where it is not a body v1 of that id."""
+def read_body(task: ScrapeTask | OutstandingTask | Lease | DeadTask) -> TaskBody | None:
+    """Return the body of a task, or None where it is not a body v1 of that id."""
     body = body_read(task.body)
     return body if body is not None and body.id == task.id else None
 
@@ -205,6 +205,11 @@ def _body(
         "args": list(group.args),
         "first_seen_at": carried.get("first_seen_at") or _instant(group.first_seen_at),
     }
+    return written(document)
+
+
+def written(document: Mapping[str, Any]) -> bytes:
+    """Return a body as it goes over the wire: ASCII, no spaces, its fields in their order."""
     return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 

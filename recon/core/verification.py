@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from recon.core.task_body import TaskBody, counted_name
+from recon.core.task_body import TaskBody, counted_name, written
 from recon.model import OutstandingTask, ScrapeTask
 
 
@@ -54,8 +53,7 @@ def narrowed(task: OutstandingTask, body: TaskBody, keys: Collection[str]) -> Sc
     document["keys"] = [body.keys[at] for at in places]
     if len(items) == len(body.keys):
         document["items"] = [items[at] for at in places]
-    text = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii")
-    return ScrapeTask(task.id, task.priority, task.source, text)
+    return ScrapeTask(task.id, task.priority, task.source, written(document))
 
 
 def names_of(body: TaskBody) -> list[str]:

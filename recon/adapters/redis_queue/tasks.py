@@ -244,7 +244,7 @@ class RedisTaskQueue:
                     self._broker.command("LREM", name, 1, body)
 
     def _is_out(self, ident: bytes) -> bool:
-        meta: bytes | None = self._broker.command("HGET", self._names.all[5], ident)
+        meta: bytes | None = self._broker.command("HGET", self._names.meta, ident)
         return meta is not None and meta[:1] in {b"R", b"L"}
 
     def _write(self, script: str, fence: int | None, args: Sequence[str | bytes | int]) -> list[str]:
