@@ -21,6 +21,7 @@ from recon.core.scraper_result import read_result
 from recon.core.task_body import TaskBody, read_body
 from recon.core.verification import Borne, SeenObject, borne_out, first_seen, names_of, narrowed, scraper_of
 from recon.live_look import LiveLook
+from recon.memory import Hints
 from recon.model import OutstandingTask, ScrapeTask, Settlement, TaskState
 from recon.ports import Lister, StateStore, TaskQueue, TaskResult
 
@@ -193,8 +194,9 @@ class _Pass:
         column = pl.Series(sorted(set(keys)), dtype=pl.String)
         wanted = list(looks(column, np.arange(len(column))))
         known: set[str] = set()
+        ordered = Hints.load(self._ports.state, self._ports.lake).ordered
         with ThreadPoolExecutor(_LANES, thread_name_prefix="verify") as lanes:
-            live = LiveLook(self._ports.lister, self._ports.requests_max, ordered=True, lanes=lanes)
+            live = LiveLook(self._ports.lister, self._ports.requests_max, ordered=ordered, lanes=lanes)
             for look, reached in zip(wanted, lanes.map(live.of_folder, wanted), strict=True):
                 known.update(look.keys[:reached].to_list())
         self._done.lists, self._done.gets = live.lists, live.gets

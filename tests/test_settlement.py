@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from cycle_place import GONE, LAKE, Place, lake_place
+from cycle_place import GONE, LAKE, ODDS, Place, lake_place
 from redis_servers import ON_DISK, binary_of, running
 
 from recon import cycle, findings
@@ -16,6 +16,7 @@ from recon.adapters.redis_queue import RedisLeases, RedisTaskQueue
 from recon.claim_books import load_claims, save_claims
 from recon.core.breaker import BreakerRule
 from recon.core.claims import ClaimRules
+from recon.memory import Hints
 from recon.model import Lease, Settlement, TaskState
 from recon.settlement import Settled, settle
 
@@ -120,6 +121,20 @@ def test_a_look_that_fails_decides_nothing(place):
     place.server.denied.clear()
     assert settled(place).closed == 1
     assert place.queue.results(10) == []
+
+
+def test_keys_side_by_side_are_asked_for_one_by_one_where_listings_cannot_be_trusted(place):
+    for key in ODDS:
+        place.server.objects.delete(key.encode())
+    place.cycle()
+    Hints.distrust(place.ports.state, LAKE)
+    task = lease(place, "odds")
+    fill(place, keys_of(task))
+    place.leases.settle(task, Settlement.DONE)
+    place.server.requests.clear()
+    done = settled(place)
+    assert (done.closed, done.failures) == (1, ())
+    assert (place.server.requests["list"], done.gets) == (0, len(ODDS))
 
 
 def test_a_plain_consumer_may_say_what_it_did(place):
