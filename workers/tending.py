@@ -27,6 +27,8 @@ def tend() -> Settled | None:
     done = settle(cycle.settling(ports, options))
     if done is None:
         return None
+    for reason in done.failures:
+        _log.warning("a claim could not be looked at, and is looked at again: %s", reason)
     for scraper in done.paused:
         _log.warning("scraper %s is paused: %s", scraper, load_claims(ports.state).scrapers[scraper].reason)
     try:

@@ -41,6 +41,14 @@ def test_what_an_old_lease_has_done_counts_whoever_has_the_task_now(parts):
     assert parts.leases.settle(old, Settlement.DONE) == "settled"
 
 
+def test_a_withdrawn_task_that_is_settled_twice_in_one_call_is_let_go_once(parts):
+    publish(parts, task(0, 1), task(2, 1))
+    (lease,) = parts.leases.lease(1, visibility_s=60)
+    parts.queue.withdraw([lease.id], fence=1)
+    parts.leases.settle_done([lease, lease])
+    assert parts.client.hget("recon:q:stats", "open:1") == b"1"
+
+
 def test_a_silent_consumers_task_comes_back_at_once_though_others_have_cooled(parts):
     publish(parts, task(0, 1), task(2, 1))
     parts.client.lpop(LISTS[1])

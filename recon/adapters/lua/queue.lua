@@ -31,17 +31,46 @@ local function id_of(body)
   return body and string.match(body, '^{"id":"(%x+)"')
 end
 
--- What a script changes in the records and the bodies is written once, by `flush` at its end.
+-- A command over many values, in as many calls as Lua's stack needs.
+local function call_all(command, key, values)
+  for at = 1, #values, 1000 do call(command, key, unpack(values, at, math.min(at + 999, #values))) end
+end
+
+-- What a script changes in the records and the bodies, and whom it claims, is written once, by `flush` at its end.
 local texts, bodies, sums = {}, {}, {}
+local claimed, landed = {}, {} -- (when, id)* of claims | ids whose leases end
+local pushed, pulled = {}, {} -- level -> bodies that go to its end | (level, body)* that leave
+local read = {} -- id -> its record's text as it was read ahead, false for none
 
 local function body_of(id) return bodies[id] or call('HGET', BODY, id) end
 
+-- Read the records of many tasks in one go.
+local function read_ahead(ids)
+  for at = 1, #ids, 1000 do
+    local last = math.min(at + 999, #ids)
+    for i, text in ipairs(call('HMGET', META, unpack(ids, at, last))) do read[ids[at + i - 1]] = text end
+  end
+end
+
+-- Every `step`th argument from the one at `first`.
+local function told(first, step)
+  local values = {}
+  for i = first, #ARGV, step do values[#values + 1] = ARGV[i] end
+  return values
+end
+
+local function text_of(id)
+  if texts[id] then return texts[id] end
+  if read[id] == nil then read[id] = call('HGET', META, id) end
+  return read[id]
+end
+
 -- The record, and its text: only the text where it is damaged (an append-only file carries no checksums).
 local function record_of(id)
-  local text = texts[id] or call('HGET', META, id)
+  local text = text_of(id)
   local state, level, attempts, token, source =
     string.match(text or '', '^([RLMCA]),([0-3]),(%d+),([^,]*),(.*)$')
-  if not state then return nil, text end
+  if not state then return nil, text or nil end
   local task = {
     state = state, level = tonumber(level), attempts = tonumber(attempts), token = token, source = source,
   }
@@ -58,16 +87,12 @@ end
 
 local function count(name, by) sums[name] = (sums[name] or 0) + by end
 
+local OPEN = {[0] = 'open:0', 'open:1', 'open:2', 'open:3'}
 local opens = {} -- level -> how many were open when the script began
 local function open_at(level)
-  local name = 'open:' .. level
+  local name = OPEN[level]
   opens[level] = opens[level] or tonumber(call('HGET', STATS, name) or '0') or 0
   return opens[level] + (sums[name] or 0)
-end
-
--- A command over many values, in as many calls as Lua's stack needs.
-local function call_all(command, key, values)
-  for at = 1, #values, 1000 do call(command, key, unpack(values, at, math.min(at + 999, #values))) end
 end
 
 local function hset_all(hash, values)
@@ -79,13 +104,22 @@ local function hset_all(hash, values)
   call_all('HSET', hash, flat)
 end
 
+local function push(level, body)
+  pushed[level] = pushed[level] or {}
+  table.insert(pushed[level], body)
+end
+
 local function flush()
+  for level, copies in pairs(pushed) do call_all('RPUSH', LISTS[level], copies) end
+  for _, copy in ipairs(pulled) do call('LREM', LISTS[copy.level], -1, copy.body) end
   hset_all(META, texts)
   hset_all(BODY, bodies)
+  call_all('ZREM', LEASE, landed)
+  call_all('ZADD', ACKED, claimed)
   for name, by in pairs(sums) do
     if by ~= 0 then add(STATS, name, by) end
   end
-  texts, bodies, sums = {}, {}, {}
+  texts, bodies, sums, claimed, landed, read, pushed, pulled = {}, {}, {}, {}, {}, {}, {}, {}
 end
 
 -- Caps bound what is ready, out, or about to be ready; a claimed task only waits to be looked at.
@@ -110,8 +144,8 @@ end
 
 -- Tell the books of a task's change from `old` to `new`; nil stands for none.
 local function book(old, new)
-  if is_open(old) and not (is_open(new) and new.level == old.level) then count('open:' .. old.level, -1) end
-  if is_open(new) and not (is_open(old) and new.level == old.level) then count('open:' .. new.level, 1) end
+  if is_open(old) and not (is_open(new) and new.level == old.level) then count(OPEN[old.level], -1) end
+  if is_open(new) and not (is_open(old) and new.level == old.level) then count(OPEN[new.level], 1) end
   if in_flight(old) and not in_flight(new) then flies(old.source, -1) end
   if in_flight(new) and not in_flight(old) then flies(new.source, 1) end
 end
@@ -126,7 +160,7 @@ local function with(task, state, token)
 end
 
 local function erase(id, old)
-  texts[id], bodies[id] = nil, nil
+  texts[id], bodies[id], read[id] = nil, nil, false
   call('HDEL', META, id)
   call('HDEL', BODY, id)
   call('ZREM', LEASE, id)
@@ -197,9 +231,10 @@ end
 
 -- A claim: the body stays until the engine has looked.
 local function claim(id, task, how, at)
-  if in_flight(task) then call('ZREM', LEASE, id) end
+  if in_flight(task) then landed[#landed + 1] = id end
   if task.state == 'C' then call('ZREM', COOL, id) end
-  call('ZADD', ACKED, at or now, id)
+  claimed[#claimed + 1] = at or now
+  claimed[#claimed + 1] = id
   write(id, task, with(task, 'A', how))
 end
 

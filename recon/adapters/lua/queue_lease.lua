@@ -62,8 +62,11 @@ local function take_first(level)
   while left() > 0 do
     local bodies = call('LPOP', LISTS[level], math.min(left(), 100))
     if not bodies then return end
-    for _, body in ipairs(bodies) do
-      local id = id_of(body)
+    local ids = {}
+    for i, body in ipairs(bodies) do ids[i] = id_of(body) or '' end
+    read_ahead(ids)
+    for i, body in ipairs(bodies) do
+      local id = ids[i] ~= '' and ids[i]
       local task = id and record_of(id)
       if not task then
         stray(body)

@@ -19,19 +19,31 @@ local function has_room(level)
   return tonumber(ARGV[4 + level]) > open_at(level)
 end
 
+local ids = told(10, 4)
+read_ahead(ids)
+local function scores(set)
+  local found = {}
+  for at = 1, #ids, 1000 do
+    local last = math.min(at + 999, #ids)
+    for i, score in ipairs(call('ZMSCORE', set, unpack(ids, at, last))) do found[ids[at + i - 1]] = score end
+  end
+  return found
+end
+local claims, graves = scores(ACKED), scores(DEAD)
+
 local function is_claimed_since(id)
-  local at = tonumber(call('ZSCORE', ACKED, id) or '')
+  local at = tonumber(claims[id] or '')
   return at and at >= observed
 end
 
 local function enter(id, old, level, attempts, source, body)
-  call('RPUSH', LISTS[level], body)
+  push(level, body)
   bodies[id] = body
   write(id, old, {state = 'R', level = level, attempts = attempts, token = '', source = source})
 end
 
 local function publish_new(id, level, source, body)
-  if call('ZSCORE', DEAD, id) then return 'dead' end
+  if graves[id] then return 'dead' end
   if is_claimed_since(id) then return 'suppressed' end
   if tally.new >= allowed or not has_room(level) then return 'deferred' end
   enter(id, nil, level, 0, source, body)
@@ -66,8 +78,8 @@ local function publish_ready(id, task, level, source, body)
     bodies[id] = body
     return 'repaired'
   end
-  call('RPUSH', LISTS[level], body)
-  call('LREM', LISTS[task.level], -1, stored)
+  push(level, body)
+  pulled[#pulled + 1] = {level = task.level, body = stored}
   bodies[id] = body
   write(id, task, {state = 'R', level = level, attempts = task.attempts, token = '', source = source})
   return 'moved'
@@ -98,24 +110,23 @@ local function publish_damaged(id, level, source, body)
   return 'repaired'
 end
 
-local outcomes = {}
-for i = 10, #ARGV, 4 do
-  local id, level, source, body = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
+local function publish(id, level, source, body)
   local task, text = record_of(id)
-  local outcome
-  if not text then
-    outcome = publish_new(id, level, source, body)
-  elseif not task then
-    outcome = publish_damaged(id, level, source, body)
-  elseif task.state == 'A' then
-    outcome = publish_claimed(id, task, level, source, body)
-  elseif task.state == 'R' then
-    outcome = publish_ready(id, task, level, source, body)
-  else
-    outcome = publish_out(id, task, level, source, body)
+  if not text then return publish_new(id, level, source, body) end
+  if not task then return publish_damaged(id, level, source, body) end
+  if task.state == 'A' then return publish_claimed(id, task, level, source, body) end
+  if task.state == 'R' then return publish_ready(id, task, level, source, body) end
+  return publish_out(id, task, level, source, body)
+end
+
+local outcomes, first = {}, {}
+for i = 10, #ARGV, 4 do
+  local id = ARGV[i]
+  if not first[id] then
+    first[id] = publish(id, tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3])
+    tally[first[id]] = tally[first[id]] + 1
   end
-  tally[outcome] = tally[outcome] + 1
-  outcomes[#outcomes + 1] = outcome
+  outcomes[#outcomes + 1] = first[id]
 end
 count('published', tally.new)
 count('moved', tally.moved)

@@ -41,6 +41,7 @@ local function settle(id, token, status, wait, why)
   return plain and token == '' and 'settled' or 'late'
 end
 
+read_ahead(told(4, 6))
 local outcomes, settled, results = {}, {}, {}
 for i = 4, #ARGV, 6 do
   local id, status, result = ARGV[i], ARGV[i + 2], ARGV[i + 5]

@@ -36,6 +36,7 @@ local open, flying = {[0] = 0, 0, 0, 0}, {}
 local metas = call('HGETALL', META)
 for i = 1, #metas, 2 do
   local id = metas[i]
+  read[id] = metas[i + 1]
   local task = record_of(id)
   local copies = found[id]
   local body = call('HGET', BODY, id)
