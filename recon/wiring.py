@@ -37,6 +37,7 @@ from recon.core.selection import parse_selection
 from recon.core.shards import cover
 from recon.cycle import Ports
 from recon.errors import BrokerError, CatalogError, ConfigError, LakeError
+from recon.inventory_copy import chosen_inventory
 from recon.model import Notice, Priority
 from recon.plan import Judgement, Options, Plan, advised, judgement
 from recon.ports import InventoryAdmin, Ledger, Lister, ProgressBoard, ReportFiles, TaskQueue
@@ -215,11 +216,20 @@ def counted(ports: Ports, tell: Callable[[int, int], None]) -> Ports:
 
 
 def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement:
-    """Check the Redis servers, read the inventory and its catalogs, and freeze the plan of one cycle."""
+    """Check the Redis servers, read the inventory and its catalogs, and freeze the plan of one cycle.
+
+    A scheduled cycle, whose flags count attempts, goes on by the last good inventory where the file is wrong.
+    """
     chosen, ports = wired.settings, wired.ports
     risks = _risks(wired.servers)
     make_sample(chosen)
-    inventory = load_inventory(chosen.inventory, chosen.source_overrides)
+    declared = chosen_inventory(
+        ports.state,
+        chosen.inventory,
+        lambda text: load_inventory(chosen.inventory, chosen.source_overrides, text=text),
+        may_fall_back="attempt" in flags,
+    )
+    inventory = declared.inventory
     choices = [
         choice(
             ports.state,
@@ -236,7 +246,8 @@ def planned(wired: Engine, cycle_id: str, flags: Mapping[str, Any]) -> Judgement
     reports = report_place(chosen) if chosen.s3.use_aws_inventory else None
     judged = cycle.plan(ports, cycle_id, inventory, catalogs, options(chosen, flags), reports=reports)
     if not judged.plan.options.dry_run:
-        # Only now: a catalog that no plan could be made of is no good copy.
+        # Only now: what no plan could be made of is no good copy.
+        declared.remember(ports.state)
         for item in choices:
             item.remember(ports.state)
     return judged

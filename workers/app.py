@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import beat_init, worker_init
 
 from recon import access
 from recon.settings import is_supervised
@@ -18,7 +18,7 @@ from workers.allocation import share_one_heap
 
 #: Header tasks are retried later than the broker's own claim on a lost message (6 s).
 RETRY_DELAY_S = 8
-#: A worker whose supervisor is gone gets this long to end what it does.
+#: A process whose supervisor is gone gets this long to end what it does.
 _STOP_S = 15.0
 #: A task that kills its worker is given up after this many deliveries; the watchdog starts the shard again.
 MAX_RETRIES = 3
@@ -43,9 +43,10 @@ def task(*, name: str, queue: str, ignore_result: bool = True) -> Callable[[_Fun
     )
 
 
+@beat_init.connect
 @worker_init.connect
 def _stop_with_the_supervisor(**_: Any) -> None:
-    """Stop this worker once the process that started it is gone: its standard input closes then."""
+    """Stop this process once the process that started it is gone: its standard input closes then."""
     if is_supervised():
         threading.Thread(target=_outlive_nobody, name="supervisor", daemon=True).start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from recon.access import interval_s
@@ -11,10 +12,14 @@ from recon.settings import Settings
 WATCHDOG_EVERY_S = 20.0
 #: Claims are settled, and the queues topped up, this often.
 TEND_EVERY_S = 10.0
+#: Whether this interval had its cycle is asked this often: one that was missed, or paused, runs late, once.
+SLOT_EVERY_S = 20.0
+#: When a beat that remembers nothing last asked: at once.
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def entries(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Return the beat entries; each expires after one interval, so a late beat starts no storm."""
+    """Return the beat entries; each expires before the next, so a late beat starts no storm."""
     every_s = interval_s(settings)
     watchdog = {
         "task": "recon.watchdog",
@@ -25,10 +30,12 @@ def entries(settings: Settings) -> dict[str, dict[str, Any]]:
     always = {"watchdog": watchdog, "tend": tend}
     if every_s is None:
         return always
+    look_s = min(every_s, SLOT_EVERY_S)
     cycle = {
         "task": "recon.scheduled_cycle",
-        "schedule": every_s,
+        "schedule": look_s,
         "args": (every_s,),
-        "options": {"expires": every_s},
+        "last_run_at": _LONG_AGO,
+        "options": {"expires": look_s},
     }
     return {"cycle": cycle, **always}

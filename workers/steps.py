@@ -14,6 +14,7 @@ from typing import Any
 
 from recon import access, cycle, wiring
 from recon.errors import BrokerError, LedgerLostError, ReconError, StateError
+from recon.maintenance import paused
 from recon.masking import masked
 from recon.model import Stage
 from recon.plan import Judgement
@@ -62,6 +63,8 @@ def _judgement(cycle_id: str) -> Judgement:
 def slot_cycle(every_s: float) -> tuple[str, dict[str, Any]] | None:
     """Return the cycle of this interval and its flags, for the first caller in it; None for all others."""
     wired = engine()
+    if is_paused():
+        return None
     if not wired.ledger.take_slot(int(time.time() // every_s)):
         return None
     if wired.ledger.current() is not None:
@@ -72,8 +75,18 @@ def slot_cycle(every_s: float) -> tuple[str, dict[str, Any]] | None:
     return cycle_id, dict(FIRST)
 
 
+def is_paused() -> bool:
+    """Tell whether the engine is paused for maintenance."""
+    found = paused(engine().ports.state, engine().ports.clock())
+    if found is not None:
+        _log.info("paused since %s: nothing is begun", found.since)
+    return found is not None
+
+
 def due_cycles() -> list[tuple[str, dict[str, Any]]]:
     """Return the cycles, with their flags, that are to begin now: their message was lost, or one failed."""
+    if is_paused():
+        return []
     return [(cycle_id, _flags(cycle_id)) for cycle_id in engine().ledger.due(DUE_AGAIN_S)]
 
 

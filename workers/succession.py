@@ -14,6 +14,7 @@ from recon.errors import ReconError
 #: Seconds that the crew of a killed run may take to end: it ends itself sooner (``workers.app``).
 CREW_ENDS_S = 20.0
 _ASKED = "asked.json"
+_KILLED = "the run was killed, and nobody was left to end its cycle"
 
 
 def ask(look: Lookout, cycle_id: str) -> None:
@@ -39,9 +40,18 @@ def give_up(look: Lookout, cycle_id: str, why: str) -> None:
     answered(look, cycle_id)
 
 
+def forsake(look: Lookout) -> None:
+    """Give up the cycles that were asked for: nobody may be at work, so nobody waits for them any more."""
+    for cycle_id in _asked(look):
+        give_up(look, cycle_id, _KILLED)
+
+
 def succeed(look: Lookout) -> None:
     """Give up the cycle that holds the lock, and those that were asked for: nobody may be at work."""
-    asked = [name.split("/")[1] for name in look.state.names("cycles/") if name.endswith(f"/{_ASKED}")]
     holder = look.ledger.current()
-    for cycle_id in {*asked, *([] if holder is None else [holder])}:
-        give_up(look, cycle_id, "the run was killed, and nobody was left to end its cycle")
+    for cycle_id in {*_asked(look), *([] if holder is None else [holder])}:
+        give_up(look, cycle_id, _KILLED)
+
+
+def _asked(look: Lookout) -> list[str]:
+    return [name.split("/")[1] for name in look.state.names("cycles/") if name.endswith(f"/{_ASKED}")]

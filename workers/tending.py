@@ -21,7 +21,12 @@ _log = logging.getLogger(__name__)
 
 
 def tend() -> Settled | None:
-    """Settle what scrapers claim now, then see to it that they have work; None where another is at it."""
+    """Settle what scrapers claim now, then see to it that they have work; None where another is at it.
+
+    None too where the engine is paused: a lake under maintenance bears nobody out.
+    """
+    if steps.is_paused():
+        return None
     wired = steps.engine()
     ports, options = wired.ports, wiring.options(wired.settings, {})
     done = settle(cycle.settling(ports, options))

@@ -1,7 +1,8 @@
 """Who is at work on one state folder: processes that hold a lock file for as long as they live.
 
 Owns ``<state>/at-work.lock``, held by whoever drives a cycle and by workers that nobody supervises, and
-``<state>/crew.lock``, held by the workers that a run started for itself. The kernel frees a lock once the
+``<state>/crew.lock``, held by the workers that a run started for itself; and ``<state>/daemon.lock``, held by
+the daemon. The kernel frees a lock once the
 last process that holds it is gone, forked children included: a lock that can be had proves that nobody is
 left. It proves that of this host alone, so only what an embedded broker serves, which no
 other host reaches, may rely on it.
@@ -35,7 +36,7 @@ class Attendance:
         give_up_at = time.monotonic() + patience_s
         while not self._take("crew", fcntl.LOCK_EX | fcntl.LOCK_NB):
             if time.monotonic() > give_up_at:
-                self.leave()
+                self._let_go("at-work")
                 return False
             time.sleep(_POLL_S)
         return True
@@ -48,6 +49,10 @@ class Attendance:
     def join_crew(self) -> None:
         """Be at work for the run that started this process, likewise."""
         self._take("crew", fcntl.LOCK_SH)
+
+    def reign(self) -> bool:
+        """Be the folder's only daemon until ``leave``; False where there is one."""
+        return self._take("daemon", fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def leave(self) -> None:
         """Be at work no longer."""

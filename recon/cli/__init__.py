@@ -35,11 +35,17 @@ COMMANDS = {
     "queue": ("recon.cli.queue", "Look at the scrapers' queues, and set single tasks or scrapers right."),
     "absent": ("recon.cli.absent", "Say which keys their sources do not have, and look at who says so."),
     "brake": ("recon.cli.brake", "Show the sudden losses that are held back, and release them."),
+    "daemon": (
+        "recon.cli.daemon",
+        "Run the engine until stopped: broker, workers, beat and web.",
+    ),
+    "pause": ("recon.cli.pause", "Begin no cycles for a while, judge no claims, publish nothing."),
+    "resume": ("recon.cli.pause", "End a pause; the next cycle begins when it is due."),
     "down": ("recon.cli.down", "Stop the embedded broker."),
 }
 #: Commands of the public contract that a later release brings.
 LATER = (
-    "daemon", "apply", "diff", "report", "init", "completion", "serve",
+    "apply", "diff", "report", "init", "completion", "serve",
     "simulate",
 )  # fmt: skip
 #: Signals that end a run, besides Ctrl-C; the exit code is 128 and their number.

@@ -29,8 +29,12 @@ from recon.strict_yaml import Document, KeyPath, read_document
 
 #: Where the configuration is looked for when neither --config nor RECON_CONFIG names one.
 DEFAULT_CONFIG = "config/recon.yaml"
-#: Set for workers that a run started for itself.
+#: Set for processes that another one started for itself.
 SUPERVISED = "RECON_SUPERVISED"
+#: Flags of the process that started this one: seconds between cycles, and 1 or 0.
+INTERVAL, DRY_RUN = "RECON_INTERVAL_S", "RECON_DRY_RUN"
+#: A copy of the configuration that is read in its place; what it names stays relative to the original.
+COPY = "RECON_CONFIG_COPY"
 #: Variables that may hold secrets of the engine, and that no scraper needs.
 _OURS = ("RECON_REDIS_URL", "RECON_ALERT_URLS")
 _DAY_S = 86400.0
@@ -77,7 +81,7 @@ def load_settings(
         environ: The environment; default the process's own.
         cwd: The working directory, which state and outputs are relative to; default the process's own.
         dry_run: The flag; None leaves ``dry_run.enabled`` to the file.
-        interval_s: The flag; None leaves the interval to the file.
+        interval_s: The flag, which puts the schedule on; None leaves both to the file.
 
     Raises:
         ConfigError: With every problem at once, one ``file:line:column: message`` each.
@@ -92,18 +96,30 @@ def load_settings(
             f"{shown}: no such file; pass --config, set RECON_CONFIG, or write it: `lake: s3://bucket/prefix`"
             " (or a folder) and `inventory: inventory.yaml` are enough; every key is in `recon schema recon`"
         )
-    document = read_document(config_path, shown)
+    copy = environ.get(COPY, "") if path is None else ""
+    document = read_document(Path(copy) if copy else config_path, shown)
     shape = shaped(SettingsShape, document)
     origin = _Origin(document, environ, cwd)
     addresses = _addresses(shape, origin)
     if origin.problems:
         raise ConfigError(in_file_order(origin.problems))
+    if dry_run is None and environ.get(DRY_RUN):
+        dry_run = environ[DRY_RUN] == "1"
+    interval_s = interval_s or float(environ.get(INTERVAL, 0.0)) or None
     return _settings(shape, origin, config_path, addresses, dry_run=dry_run, interval_s=interval_s)
 
 
-def child_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment for worker processes of these settings."""
-    return {**os.environ, "RECON_CONFIG": str(settings.config_path)}  # noqa: TID251 - settings are its only reader
+def child_environment(settings: Settings, *, copy: Path | None = None) -> dict[str, str]:
+    """Return the environment for processes that work by these settings, flags included.
+
+    They read the configuration from ``copy``, where one is given.
+    """
+    told = {"RECON_CONFIG": str(settings.config_path), DRY_RUN: str(int(settings.dry_run.enabled))}
+    if settings.loop.enabled:
+        told[INTERVAL] = repr(settings.interval_s)
+    if copy is not None:
+        told[COPY] = str(copy)
+    return {**os.environ, **told}  # noqa: TID251 - settings are its only reader
 
 
 def scraper_environment() -> dict[str, str]:
@@ -178,6 +194,8 @@ def _settings(
     interval_s: float | None,
 ) -> Settings:
     loop, log_dir = shape.reconciliation_loop, shape.logging.output_dir
+    if interval_s is not None:
+        loop = loop.model_copy(update={"enabled": True})
     minutes = loop.interval_minutes
     endpoint = None if shape.s3.endpoint_url is None else endpoint_address(shape.s3.endpoint_url)
     alert_urls = _comma_separated(origin.environ.get("RECON_ALERT_URLS", ""))

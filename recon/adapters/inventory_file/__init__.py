@@ -15,7 +15,7 @@ from recon.adapters.inventory_file.shape import InventoryShape
 from recon.core.inventory import Inventory
 from recon.core.overrides import SourceOverride, overridden
 from recon.shapes import json_schema, shaped
-from recon.strict_yaml import read_document
+from recon.strict_yaml import parse_document, read_document
 
 __all__ = ["inventory_schema", "load_inventory"]
 
@@ -25,16 +25,17 @@ def load_inventory(
     overrides: Sequence[SourceOverride] = (),
     *,
     name: str | None = None,
+    text: bytes | None = None,
 ) -> Inventory:
     """Read the inventory at ``path``, with the settings' ``overrides`` of its sources applied.
 
-    ``name`` is what messages call the file (default: the path). Catalogs and other files it names are
-    relative to its folder.
+    ``name`` is what messages call the file (default: the path), ``text`` what is read in its place. Catalogs
+    and other files it names are relative to its folder.
 
     Raises:
         ConfigError: With every problem of the file, one ``file:line:column: message`` each.
     """
-    document = read_document(path, name)
+    document = read_document(path, name) if text is None else parse_document(text, name or str(path))
     shape = shaped(InventoryShape, document, {"folder": path.parent})
     inventory, notices = overridden(built(shape, document), overrides, blanks_of(shape))
     return replace(inventory, notices=(*inventory.notices, *notices))

@@ -1,0 +1,297 @@
+"""``recon daemon``: one process tree that runs on, takes up what was under way, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from s3_server import S3Server
+
+RECON = [sys.executable, "-c", "from recon.cli import main; main()"]
+INVENTORY = """
+dimensions: {n: {integers: "0..39", width: 3}}
+expected_coverage: {nba: {data_types: {box: {path_patterns: ["box/{n}.json"]}}}}
+"""
+KEYS = [b"box/%03d.json" % number for number in range(0, 40, 2)]
+
+
+class House:
+    """A folder with a configuration, and the daemons that run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.daemons: list[subprocess.Popen[bytes]] = []
+        (folder / "inventory.yaml").write_text(INVENTORY)
+        lake = folder / "lake" / "box"
+        lake.mkdir(parents=True)
+        for key in KEYS:
+            (lake / Path(key.decode()).name).write_text("x")
+        self.configure("lake: lake\n")
+
+    def configure(self, text: str) -> None:
+        (self.folder / "recon.yaml").write_text(f"inventory: inventory.yaml\n{text}")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("RECON_")}
+        aws = {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        return {**plain, **aws, "RECON_CONFIG": str(self.folder / "recon.yaml")}
+
+    def daemon(self, *words: str) -> subprocess.Popen[bytes]:
+        with (self.folder / "log.txt").open("ab") as log:
+            process = subprocess.Popen(
+                [*RECON, "daemon", *words],
+                cwd=self.folder,
+                env=self.environment,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.daemons.append(process)
+        return process
+
+    def recon(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*RECON, *words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log.txt").read_text() if (self.folder / "log.txt").exists() else ""
+
+    def wait_for(self, what: Callable[[], object], patience_s: float = 60) -> None:
+        give_up_at = time.monotonic() + patience_s
+        while not what():
+            assert time.monotonic() < give_up_at, self.log[-3000:]
+            time.sleep(0.05)
+
+    def reports(self) -> list[dict]:
+        paths = sorted((self.folder / ".recon" / "cycles").glob("*/report.json"))
+        return [json.loads(path.read_text()) for path in paths]
+
+    def pid_of(self, name: str) -> int:
+        lines = [line for line in self.log.splitlines() if line.startswith(f"{name} started (process ")]
+        return int(lines[-1].rpartition(" ")[2].rstrip(")"))
+
+    def is_alive(self, name: str) -> bool:
+        return Path(f"/proc/{self.pid_of(name)}").exists()
+
+    def server_runs(self) -> bool:
+        path = self.folder / ".recon" / "broker" / "running.lock"
+        if not path.exists():
+            return False
+        with path.open() as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def close(self) -> None:
+        for process in self.daemons:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(15)
+                process.kill()
+                process.wait()
+        self.recon("down")
+
+
+@pytest.fixture
+def house(tmp_path) -> Iterator[House]:
+    made = House(tmp_path)
+    yield made
+    made.close()
+
+
+@contextmanager
+def slow_lake(house: House, latency_s: float = 3.0) -> Iterator[S3Server]:
+    with S3Server(KEYS, latency_s=latency_s) as server:
+        house.configure(f"lake: s3://{server.bucket}\ns3: {{endpoint_url: {server.url}}}\n")
+        yield server
+
+
+def open_cycles(house: House) -> list[str]:
+    return [path.parent.name for path in (house.folder / ".recon" / "cycles").glob("*/plan.json")]
+
+
+def stopped(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> tuple[int, float]:
+    began = time.monotonic()
+    process.send_signal(number)
+    return process.wait(30), time.monotonic() - began
+
+
+def test_a_cycle_runs_at_once_and_a_signal_ends_all_with_nothing_left(house):
+    process = house.daemon()
+    house.wait_for(house.reports)
+    assert house.reports()[0]["verdicts"]["missing"] == 20
+    names = ("control worker", "scan worker", "beat")
+    assert all(map(house.is_alive, names))
+    code, took_s = stopped(process)
+    assert code == 0
+    assert took_s < 10
+    assert not any(map(house.is_alive, names))
+    assert not house.server_runs()
+
+
+def test_a_cycle_that_a_signal_stopped_is_taken_up_by_the_next_start(house):
+    with slow_lake(house) as server:
+        process = house.daemon()
+        house.wait_for(lambda: open_cycles(house))
+        code, took_s = stopped(process)
+        assert code == 0
+        assert took_s < 10
+        assert not house.reports()
+        server.latency_s = 0.0
+        house.daemon()
+        house.wait_for(house.reports)
+    (report,) = house.reports()
+    assert report["cycle_id"] == open_cycles(house)[0]
+    assert report["verdicts"]["missing"] == 20
+    assert report["observed"]["shards"]["failed"] == 0
+
+
+def test_a_killed_daemon_leaves_no_process_but_the_broker_which_the_next_one_takes_over(house):
+    process = house.daemon()
+    house.wait_for(house.reports)
+    names = ("control worker", "scan worker", "beat")
+    pids = [house.pid_of(name) for name in names]
+    process.kill()
+    process.wait()
+    house.wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 20)
+    process = house.daemon()
+    house.wait_for(lambda: house.log.count("beat started") == 2)
+    assert stopped(process)[0] == 0
+    assert not house.server_runs()
+
+
+@pytest.mark.parametrize("name", ["control worker", "scan worker", "beat"])
+def test_what_dies_is_started_again(house, name):
+    house.daemon()
+    house.wait_for(lambda: "beat started" in house.log)
+    os.kill(house.pid_of(name), signal.SIGKILL)
+    house.wait_for(lambda: house.log.count(f"{name} started") == 2)
+    assert f"{name} ended (signal 9)" in house.log
+
+
+def test_a_broker_that_dies_is_started_again_and_the_cycle_ends(house):
+    with slow_lake(house, latency_s=2.0):
+        house.daemon()
+        house.wait_for(lambda: open_cycles(house))
+        record = json.loads((house.folder / ".recon" / "broker" / "server.pid").read_text())
+        os.kill(record["pid"], signal.SIGKILL)
+        house.wait_for(house.reports, 100)
+    assert house.reports()[0]["verdicts"]["missing"] == 20
+
+
+def test_a_second_daemon_over_the_same_broker_is_refused_with_5(house):
+    house.daemon()
+    house.wait_for(lambda: "beat started" in house.log)
+    second = house.recon("daemon")
+    assert second.returncode == 5
+    assert "another daemon runs" in second.stderr
+
+
+def test_a_second_signal_ends_it_at_once(house):
+    with slow_lake(house, latency_s=4.0):
+        process = house.daemon()
+        house.wait_for(lambda: open_cycles(house))
+        process.send_signal(signal.SIGTERM)
+        house.wait_for(lambda: "stopping" in house.log)
+        code, took_s = stopped(process)
+    assert code == 143
+    assert took_s < 2
+    assert not any(map(house.is_alive, ("control worker", "scan worker", "beat")))
+
+
+def test_a_wrong_configuration_is_told_and_the_last_good_one_stays(house):
+    process = house.daemon()
+    house.wait_for(house.reports)
+    house.configure("lake: lake\nreconciliation_loop: {interval_minutes: soon}\n")
+    process.send_signal(signal.SIGHUP)
+    house.wait_for(lambda: "the last good one stays" in house.log)
+    assert "recon.yaml:3:" in house.log
+    os.kill(house.pid_of("scan worker"), signal.SIGKILL)
+    house.wait_for(lambda: house.log.count("scan worker started") == 2)
+    before = len(house.reports())
+    assert house.recon("resume").returncode == 2  # whoever reads the file meets the error
+    time.sleep(1.0)
+    assert house.is_alive("scan worker")
+    assert len(house.reports()) == before
+
+
+def test_a_good_configuration_is_taken_up_on_sighup(house):
+    process = house.daemon()
+    house.wait_for(house.reports)
+    house.configure("lake: lake\nreconciliation_loop: {interval_minutes: 7}\n")
+    process.send_signal(signal.SIGHUP)
+    house.wait_for(lambda: "a cycle every 7 min" in house.log)
+    assert house.log.count("scan worker started") == 2
+
+
+def test_another_lake_is_not_taken_up_by_a_running_daemon(house):
+    process = house.daemon()
+    house.wait_for(lambda: "beat started" in house.log)
+    house.configure("lake: elsewhere\n")
+    process.send_signal(signal.SIGHUP)
+    house.wait_for(lambda: "lake cannot change under a running daemon" in house.log)
+
+
+def test_a_wrong_configuration_at_the_start_is_an_error_and_nothing_runs(house):
+    (house.folder / "inventory.yaml").write_text("expected_coverage: {nba: {data_typos: {}}}")
+    refused = house.recon("daemon")
+    assert refused.returncode == 2
+    assert "data_typos" in refused.stderr
+    assert not house.server_runs()
+
+
+def test_run_once_is_one_run(house):
+    done = house.recon("daemon", "--run-once", "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["dry_run"] is True
+    assert report["verdicts"]["missing"] == 20
+
+
+def test_the_flags_count_more_than_the_file(house):
+    house.configure("lake: lake\nreconciliation_loop: {enabled: false}\n")
+    house.daemon("--interval-minutes", "90", "--dry-run")
+    house.wait_for(house.reports)
+    assert "a cycle every 90 min, dry" in house.log
+    assert house.reports()[0]["dry_run"] is True
+
+
+def test_where_no_cycle_is_scheduled_it_says_so(house):
+    house.configure("lake: lake\nreconciliation_loop: {enabled: false}\n")
+    house.daemon()
+    house.wait_for(lambda: "no cycle is scheduled" in house.log)
+
+
+def test_no_cycle_begins_while_the_engine_is_paused(house):
+    assert house.recon("pause", "--until", "1h", "--reason", "moving house").returncode == 0
+    house.daemon()
+    house.wait_for(lambda: "beat started" in house.log)
+    time.sleep(5)
+    assert not open_cycles(house)
+    ended = house.recon("resume")
+    assert "moving house" in ended.stdout
+    house.wait_for(house.reports)
