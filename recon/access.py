@@ -54,6 +54,11 @@ def broker(chosen: Settings) -> Broker:
     return Broker(server.url_redis, server.url_celery)
 
 
+def revived(chosen: Settings) -> bool:
+    """Start the embedded broker where it does not run; return whether that was needed."""
+    return EmbeddedRedis(state_folder(chosen)).ensure().started
+
+
 def queues_address(chosen: Settings) -> str | None:
     """Return the address of the scrapers' queues, as redis-py spells it; None: the broker's."""
     return None if chosen.queues_url is None else _as_redis(chosen.queues_url)

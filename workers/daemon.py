@@ -154,9 +154,11 @@ class Daemon:
 
     def _revive_broker(self) -> None:
         try:
-            access.broker(self._settings)
+            if access.revived(self._settings):
+                self._say("the broker had died, and is started again")
+                self._resume()
         except ReconError as error:
-            self._say(f"the broker does not run, and is started again: {error}")
+            self._say(f"the broker cannot be started, which is tried again: {error}")
 
     def _stop(self) -> None:
         if self._supervisor is not None:
