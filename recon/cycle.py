@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from recon import plan as plans
 from recon import sketch_file
@@ -21,6 +22,7 @@ from recon.claim_books import load_claims
 from recon.comparison import Comparison, compared, unconfirmed_words
 from recon.confirmation import confirmed
 from recon.core.catalog import Catalog
+from recon.core.gaps import Gap
 from recon.core.inventory import Inventory
 from recon.core.performance import exceeded
 from recon.findings import forget_earlier, keep_second_look, second_look, sight_of
@@ -52,6 +54,14 @@ class Ports:
     clock: Clock
     reports: Callable[[], ReportFiles]
     pace: Pace = field(default_factory=Pace)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a cycle ended: its report, and the gaps that it found."""
+
+    report: dict[str, Any]
+    gaps: tuple[Gap, ...]
 
 
 def plan(
@@ -146,7 +156,7 @@ def record(
     timings_s: Mapping[str, float],
     *,
     fence: int,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Remember what the next cycle needs, then write the cycle's report and make it the latest one."""
     options = judged.plan.options
     cycle_id = judged.plan.cycle_id
@@ -206,7 +216,7 @@ def _published(ports: Ports, judged: Judgement, found: Comparison, fence: int) -
     return published.counts
 
 
-def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, float]) -> dict[str, object]:
+def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, float]) -> Ending:
     """Compare, publish and record; ``spent_s`` holds what planning took, and when it ended (Unix time)."""
     planned_at = spent_s.get("planned_at")
     scanned_at = ports.clock().timestamp()
@@ -220,4 +230,4 @@ def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, 
     slow = exceeded(judged.plan.options.performance, timings_s)
     words = (*found.brake.told, *unconfirmed_words(found), *at_risk, *slow)
     found = replace(found, warnings=(*found.warnings, *words))
-    return record(ports, judged, found, counts, timings_s, fence=fence)
+    return Ending(record(ports, judged, found, counts, timings_s, fence=fence), found.gaps)

@@ -85,6 +85,10 @@ class StateError(ReconError):
     """Raised when the state store cannot be read or written, or holds something unreadable."""
 
 
+class MetricsError(ReconError):
+    """Raised when a metrics registry does not take its values; it never fails a cycle."""
+
+
 class BrokerError(ReconError):
     """Raised when Redis does not answer, refuses a write, or is configured to lose data."""
 

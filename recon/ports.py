@@ -191,6 +191,14 @@ class Outputs(Protocol):
         ...
 
 
+class MetricsRegistry(Protocol):
+    """Takes the values of metrics for other programs; a failure is a ``MetricsError``."""
+
+    def update(self, values: Mapping[str, str | int], at: datetime) -> None:
+        """Give each metric its value, as verified at ``at``."""
+        ...
+
+
 class StateStore(Protocol):
     """Keeps small files by name (``/``-separated, relative).
 
@@ -496,6 +504,14 @@ class Ledger(Protocol):
 
     def due(self, again_s: float) -> list[str]:
         """Return the noted cycles whose time has come; named again after ``again_s`` until one has begun."""
+        ...
+
+    def following(self, cycle_id: str) -> AbstractContextManager[None]:
+        """Note, while the block runs, that something still follows a cycle that has finished; never fails."""
+        ...
+
+    def is_followed(self, cycle_id: str) -> bool:
+        """Tell whether something still follows a finished cycle."""
         ...
 
     def take_slot(self, slot: int) -> bool:

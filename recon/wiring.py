@@ -13,6 +13,7 @@ from recon import cycle
 from recon.access import broker, make_sample, now, queues_address, sample_is_wanted, state
 from recon.adapters.catalogs import load_catalog
 from recon.adapters.counted_pages import CountedLister, CountedReportFiles
+from recon.adapters.dims import DimsCommand, DimsFile
 from recon.adapters.inventory_file import load_inventory
 from recon.adapters.ledger import RedisLedger
 from recon.adapters.local_lister import LocalLister
@@ -21,6 +22,7 @@ from recon.adapters.progress_board import RedisProgressBoard
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import RedisTaskQueue
 from recon.adapters.state_queue import StateTaskQueue
+from recon.aftermath import Aftermath
 from recon.aws_reports import ReportPlace
 from recon.catalog_copies import choice
 from recon.core.binding import Catalog
@@ -40,10 +42,20 @@ from recon.errors import BrokerError, CatalogError, ConfigError, LakeError
 from recon.inventory_copy import chosen_inventory
 from recon.model import Notice, Priority
 from recon.plan import Judgement, Options, Plan, advised, judgement
-from recon.ports import InventoryAdmin, Ledger, Lister, ProgressBoard, ReportFiles, TaskQueue
+from recon.ports import (
+    InventoryAdmin,
+    Ledger,
+    Lister,
+    MetricsRegistry,
+    ProgressBoard,
+    ReportFiles,
+    StateStore,
+    TaskQueue,
+)
 from recon.report_delivery import Wish
-from recon.settings import Settings, below
+from recon.settings import Settings, below, scraper_environment
 from recon.shapes import in_file_order
+from recon.trouble_book import TroubleBook
 
 if TYPE_CHECKING:
     from recon.adapters.s3 import S3Lister
@@ -63,6 +75,7 @@ class Engine:
     ledger: Ledger
     board: ProgressBoard
     servers: Mapping[str, RedisBroker]
+    aftermath: Aftermath
 
 
 def engine(chosen: Settings) -> Engine:
@@ -73,7 +86,23 @@ def engine(chosen: Settings) -> Engine:
     files = cache(partial(report_files, chosen, filtered=True))
     ports = Ports(lister(chosen), state(chosen), OutputFiles(Path.cwd()), queue, now, files)
     board = RedisProgressBoard(redis["broker"], prefix=prefix)
-    return Engine(chosen, ports, RedisLedger(redis["broker"], prefix=prefix), board, redis)
+    ledger = RedisLedger(redis["broker"], prefix=prefix)
+    return Engine(chosen, ports, ledger, board, redis, aftermath(chosen, ports.state))
+
+
+def aftermath(chosen: Settings, state: StateStore) -> Aftermath:
+    """Return what follows a cycle's end."""
+    dims = chosen.integration.dims
+    registry = metrics_registry(chosen) if dims.triggers else None
+    return Aftermath(state, now, TroubleBook(state), chosen.history_days, registry, dims.triggers)
+
+
+def metrics_registry(chosen: Settings) -> MetricsRegistry:
+    """Return what takes the DIMS metrics."""
+    dims = chosen.integration.dims
+    if dims.command is not None:
+        return DimsCommand(dims.command, dims.timeout_s, scraper_environment())
+    return DimsFile(chosen.metrics_file, dims.category)
 
 
 def queues(chosen: Settings) -> TaskQueue:
@@ -359,7 +388,10 @@ def _gaps_file(chosen: Settings) -> str:
 
 def _own_prefixes(chosen: Settings) -> tuple[str, ...]:
     """Return where files lie inside the lake that are no lake data: the state, our output, AWS's reports."""
+    dims = chosen.metrics_file
     places = {chosen.state: "/", f"file://{chosen.output_file}": ""}
+    if chosen.integration.dims.triggers and chosen.integration.dims.command is None:
+        places |= {f"file://{dims}": "", f"file://{dims.parent / 'historical'}": "/"}
     if chosen.s3.use_aws_inventory or chosen.s3.inventory_bucket or chosen.s3.inventory_prefix:
         place = report_place(chosen)
         places[f"{_destination(chosen)}/{place.prefix.strip('/') or place.bucket}"] = "/"

@@ -74,7 +74,7 @@ class Place:
             judged = cycle.plan(self.ports, cycle_id, self.declared, {}, chosen, reports=self.reports)
             for shard in [*judged.scanned, *reversed(judged.scanned * (scans - 1))]:
                 cycle.scan_shard(self.ports, judged, shard)
-            return cycle.conclude(self.ports, judged, fence, {})
+            return cycle.conclude(self.ports, judged, fence, {}).report
         finally:
             self.ledger.release(cycle_id)
 

@@ -294,9 +294,9 @@ def test_a_cycle_that_is_concluded_twice_decides_once(place):
     judged = cycle.plan(place.ports, cycle_id, place.declared, {}, place.options)
     for shard in judged.scanned:
         cycle.scan_shard(place.ports, judged, shard)
-    once = cycle.conclude(place.ports, judged, fence, {})
+    once = cycle.conclude(place.ports, judged, fence, {}).report
     remembered = place.ports.state.get("brake/record.json")
-    again = cycle.conclude(place.ports, judged, fence, {})
+    again = cycle.conclude(place.ports, judged, fence, {}).report
     place.ledger.release(cycle_id)
     assert again["brake"] == once["brake"]
     assert again["verdicts"] == once["verdicts"]

@@ -56,7 +56,7 @@ class Place:
         judged = wiring.planned(wired, "one", {})
         for shard in judged.scanned:
             cycle.scan_shard(wired.ports, judged, shard)
-        document = cycle.conclude(wired.ports, judged, fence, {})
+        document = cycle.conclude(wired.ports, judged, fence, {}).report
         wired.ledger.release("one")
         return document
 

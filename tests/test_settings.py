@@ -493,7 +493,6 @@ def test_an_endpoint_is_kept_without_its_password_and_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("integration: {dims: {category: x}}", "integration.dims has no effect yet"),
         (
             "reconciliation_loop: {alert_channels: [email]}",
             "reconciliation_loop.alert_channels has no effect yet",
@@ -513,7 +512,6 @@ def test_an_endpoint_is_kept_without_its_password_and_says_so(tmp_path):
             "reconciliation_loop.health_check_host has no effect yet",
         ),
         ("logging: {level: DEBUG}", "logging has no effect yet"),
-        ("history_days: 30", "history_days has no effect yet"),
     ],
 )
 def test_a_key_that_nothing_acts_on_yet_says_so(tmp_path, text, message):

@@ -127,10 +127,13 @@ class _Waiting:
             raise
 
     def settle(self) -> None:
-        """Wait until the final step has ended: after the report it writes on, then gives the lock back."""
+        """Wait until the final step has ended, and what follows it: after the report it writes on."""
         give_up = time.monotonic() + _SETTLE_S
+        ledger = self._look.ledger
         with suppress(BrokerError):
-            while self._look.ledger.current() == self._cycle_id and time.monotonic() < give_up:
+            while time.monotonic() < give_up:
+                if ledger.current() != self._cycle_id and not ledger.is_followed(self._cycle_id):
+                    return
                 time.sleep(_POLL_S)
 
     def _outcome(self) -> dict[str, Any] | None:

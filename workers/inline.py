@@ -13,7 +13,7 @@ from recon.model import ShardProgress
 from recon.plan import Judgement
 from recon.ports import StateStore
 from recon.settings import Settings
-from workers.failures import forget_failures
+from workers.failures import failure_document
 from workers.retrying import run_attempts
 from workers.shard_report import ShardReport
 from workers.succession import CREW_ENDS_S, succeed
@@ -65,6 +65,23 @@ def _cycle(
     planned: Callable[[StateStore, Judgement], None],
 ) -> dict[str, Any]:
     cycle_id = access.new_cycle_id(wired.ports.clock())
+    try:
+        ending = _ended(wired, cycle_id, flags, progress, planned)
+    except BaseException as error:
+        dry_run = bool(flags.get("dry_run", wired.settings.dry_run.enabled))
+        wired.aftermath.fail(cycle_id, failure_document(error), dry_run=dry_run)
+        raise
+    wired.aftermath.follow(ending.report)
+    return ending.report
+
+
+def _ended(
+    wired: wiring.Engine,
+    cycle_id: str,
+    flags: Mapping[str, Any],
+    progress: Progress,
+    planned: Callable[[StateStore, Judgement], None],
+) -> cycle.Ending:
     fence = wired.ledger.acquire(cycle_id)
     try:
         with wired.ledger.hold(cycle_id):
@@ -78,9 +95,9 @@ def _cycle(
                 with ShardReport(board, cycle_id, shard) as report:
                     cycle.scan_shard(wiring.counted(wired.ports, report.add), judged, shard)
             progress(RunProgress(Phase.CONCLUDING, len(judged.scanned), len(judged.scanned)))
-            document = cycle.conclude(wired.ports, judged, fence, spent_s)
-            forget_failures(wired.ports.state, cycle_id)
-            return document
+            ending = cycle.conclude(wired.ports, judged, fence, spent_s)
+            wired.aftermath.keep(ending.report, ending.gaps)
+            return ending
     finally:
         wired.ledger.release(cycle_id)
 

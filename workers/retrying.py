@@ -36,7 +36,7 @@ class Attempt:
     wait_s: float
 
 
-def may_pass(error: Exception) -> bool:
+def may_pass(error: BaseException) -> bool:
     """Tell whether trying again may help; what is not one of recon's own errors is tried again too."""
     return bool(getattr(error, "may_pass", True))
 

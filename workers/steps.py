@@ -13,12 +13,12 @@ from functools import cache, lru_cache, partial
 from typing import Any
 
 from recon import access, cycle, wiring
-from recon.errors import BrokerError, LedgerLostError, ReconError, StateError
+from recon.errors import BrokerError, CycleLockedError, LedgerLostError, ReconError, StateError
 from recon.maintenance import paused
 from recon.masking import masked
 from recon.model import Stage
 from recon.plan import Judgement
-from workers.failures import forget_failures
+from workers.failures import failure_document
 from workers.retrying import FIRST, may_pass, next_attempt, through_outages
 from workers.shard_report import ShardReport
 
@@ -69,6 +69,9 @@ def slot_cycle(every_s: float) -> tuple[str, dict[str, Any]] | None:
         return None
     if wired.ledger.current() is not None:
         wired.ledger.record_overlap()
+        overlap = CycleLockedError("the cycle before was still running when this one was due")
+        cycle_id = access.new_cycle_id(wired.ports.clock())
+        wired.aftermath.fail(cycle_id, failure_document(overlap), dry_run=_is_dry(cycle_id, {}))
         return None
     cycle_id = access.new_cycle_id(wired.ports.clock())
     wired.ledger.schedule(cycle_id, json.dumps(dict(FIRST)), DUE_AGAIN_S)  # should its message be lost
@@ -132,7 +135,7 @@ def scan_shard(cycle_id: str, shard_id: str) -> bool:
 
 
 def finish(cycle_id: str) -> None:
-    """Compare, publish and record under the cycle's fence; a second caller does nothing."""
+    """Compare, publish and record under the cycle's fence, then what follows, once."""
     ledger = engine().ledger
     if ledger.stage(cycle_id) not in {Stage.SCANNED, Stage.OVERTAKEN}:
         return
@@ -142,8 +145,11 @@ def finish(cycle_id: str) -> None:
     with _reported(cycle_id):
         fence = ledger.acquire(cycle_id)
         with ledger.hold(cycle_id, holder, FINISH_LEASE_S):
-            through_outages(partial(_conclude, cycle_id, fence))
-        ledger.finished(cycle_id)
+            ending = through_outages(partial(_conclude, cycle_id, fence))
+            engine().aftermath.keep(ending.report, ending.gaps)
+        with ledger.following(cycle_id):
+            ledger.finished(cycle_id)
+            engine().aftermath.follow(ending.report)
     _loaded.cache_clear()
 
 
@@ -215,11 +221,11 @@ def _sketch_of(cycle_id: str, shard_id: str) -> str:
         return masked(f"failed: {error}")
 
 
-def _conclude(cycle_id: str, fence: int) -> None:
+def _conclude(cycle_id: str, fence: int) -> cycle.Ending:
     wired = engine()
-    cycle.conclude(wired.ports, _judgement(cycle_id), fence, _noted(cycle_id))
+    ending = cycle.conclude(wired.ports, _judgement(cycle_id), fence, _noted(cycle_id))
     wired.ports.state.delete(f"cycles/{cycle_id}/error.json")  # of an attempt that found no Redis
-    forget_failures(wired.ports.state, cycle_id)
+    return ending
 
 
 @contextmanager
@@ -236,7 +242,7 @@ def _reported(cycle_id: str, flags: dict[str, Any] | None = None) -> Iterator[No
             through_outages(partial(_close, cycle_id, flags, error))
         except BrokerError as silent:
             _log.warning("cycle %s failed, and stays open: %s", cycle_id, silent)
-        _tell(cycle_id, error)
+        _tell(cycle_id, error, flags)
         if not isinstance(error, ReconError):
             raise
 
@@ -259,20 +265,24 @@ def _flags(cycle_id: str) -> dict[str, Any]:
     return dict(json.loads(engine().ledger.flags(cycle_id) or "{}"))
 
 
-def _tell(cycle_id: str, error: Exception) -> None:
+def _tell(cycle_id: str, error: Exception, flags: dict[str, Any] | None = None) -> None:
     state = engine().ports.state
-    document = {
-        "message": masked(str(error)) or type(error).__name__,
-        "exit_code": getattr(error, "exit_code", ReconError.exit_code),
-        "kind": type(error).__name__,
-        "may_pass": may_pass(error),
-        "at_once": bool(getattr(error, "at_once", False)),
-    }
+    document = failure_document(error)
     try:
         if state.get(f"cycles/{cycle_id}/report.json") is None:  # else it ended well, and was delivered again
+            # First: whoever waits for the error ends this worker when it is there.
+            engine().aftermath.fail(cycle_id, document, dry_run=_is_dry(cycle_id, flags))
             state.put(f"cycles/{cycle_id}/error.json", json.dumps(document).encode())
     except StateError as silent:
         _log.warning("cycle %s failed (%s), which could not be noted: %s", cycle_id, error, silent)
+
+
+def _is_dry(cycle_id: str, flags: dict[str, Any] | None) -> bool:
+    told: dict[str, Any] = flags or {}
+    if flags is None:
+        with suppress(BrokerError):
+            told = _flags(cycle_id)
+    return bool(told.get("dry_run", engine().settings.dry_run.enabled))
 
 
 def _note(cycle_id: str, step: str, spent_s: float) -> None:

@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
+from recon import access
 from recon.access import Lookout
+from recon.core.past_run import failed_run
 from recon.errors import ReconError
+from recon.run_book import record_run
 
 #: Seconds that the crew of a killed run may take to end: it ends itself sooner (``workers.app``).
 CREW_ENDS_S = 20.0
@@ -35,6 +38,7 @@ def give_up(look: Lookout, cycle_id: str, why: str) -> None:
     with suppress(ReconError):
         if look.state.get(f"{name}/report.json") is None:
             look.state.put(f"{name}/error.json", json.dumps(document).encode())
+            record_run(look.state, failed_run(cycle_id, document, access.now()))
     with suppress(ReconError):
         look.ledger.finished(cycle_id)
     answered(look, cycle_id)

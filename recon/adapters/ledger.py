@@ -2,7 +2,8 @@
 
 Keys, under a prefix P (described at the head of ``lua/ledger.lua``): ``P:cycle:lock``, ``P:cycle:fence``,
 ``P:cycle:open``, ``P:cycle:<id>``, ``P:cycle:<id>:wait``, ``P:cycle:<id>:refs``, ``P:cycle:next``; and here
-``P:cycle:slot:<n>`` (STRING, expires) and ``P:cycle:stats`` (HASH counter -> how often).
+``P:cycle:slot:<n>`` and ``P:cycle:<id>:after`` (STRING, expire), and ``P:cycle:stats`` (HASH counter -> how
+often).
 
 The lock belongs to the cycle, not to a process: whoever works for the cycle renews it.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ DEFAULT_LOCK_TTL_S = 120.0
 DEFAULT_KEEP_S = 86_400.0
 #: Seconds a finished cycle's keys are kept, for late readers and redelivered messages.
 DEFAULT_KEEP_FINISHED_S = 3_600.0
+#: Seconds after which whoever followed a finished cycle is taken for dead.
+FOLLOWED_MAX_S = 120.0
 
 _log = logging.getLogger(__name__)
 
@@ -173,6 +176,25 @@ class RedisLedger:
     def due(self, again_s: float) -> list[str]:
         """Return the noted cycles whose time has come; named again after ``again_s`` until one has begun."""
         return _words(self._run("due", "", round(again_s * 1000)))
+
+    @contextmanager
+    def following(self, cycle_id: str) -> Iterator[None]:
+        """Note, while the block runs, that something still follows a cycle that has finished.
+
+        A Redis that is away only means that nobody waits for it.
+        """
+        key = f"{self._prefix}:{cycle_id}:after"
+        with suppress(BrokerError):
+            self._broker.command("SET", key, "1", "PX", round(FOLLOWED_MAX_S * 1000))
+        try:
+            yield
+        finally:
+            with suppress(BrokerError):
+                self._broker.command("DEL", key)
+
+    def is_followed(self, cycle_id: str) -> bool:
+        """Tell whether something still follows a finished cycle."""
+        return bool(self._broker.command("EXISTS", f"{self._prefix}:{cycle_id}:after"))
 
     def take_slot(self, slot: int) -> bool:
         """Take the interval number ``slot``; True for one caller only, so that two beats yield one cycle."""

@@ -24,6 +24,7 @@ COMMANDS = {
     "gaps": ("recon.cli.gaps", "List the gaps of the last finished cycle."),
     "coverage": ("recon.cli.coverage", "Show the coverage of the last finished cycle."),
     "explain": ("recon.cli.explain", "Say what is known of one key, and which rule ranked it."),
+    "diff": ("recon.cli.diff", "Show what changed between two cycles."),
     "status": ("recon.cli.status", "Show the last finished cycle and the queues."),
     "doctor": ("recon.cli.doctor", "Check the set-up, with a next step for each problem."),
     "work": ("recon.cli.work", "Run the configured scrapers for the tasks in the queues."),
@@ -45,7 +46,7 @@ COMMANDS = {
 }
 #: Commands of the public contract that a later release brings.
 LATER = (
-    "apply", "diff", "report", "init", "completion", "serve",
+    "apply", "report", "init", "completion", "serve",
     "simulate",
 )  # fmt: skip
 #: Signals that end a run, besides Ctrl-C; the exit code is 128 and their number.

@@ -33,12 +33,16 @@ def gaps(
 ) -> None:
     """List the gaps of the last finished cycle."""
     from recon import access
-    from recon.core.selection import parse_selection
+    from recon.core.selection import is_selected, parse_selection
     from recon.findings import last_findings
 
     found = last_findings(access.state(access.settings(config)))
     selections = [parse_selection(text) for text in select]
-    kept = [gap for gap in found.gaps if reason in {None, gap.reason.value} and _selected(gap, selections)]
+    kept = [
+        gap
+        for gap in found.gaps
+        if reason in {None, gap.reason.value} and is_selected(_document(gap), selections)
+    ]
     if by_key:
         _print_keys(kept, priority, as_json=as_json)
         return
@@ -56,13 +60,6 @@ def _ranked(found: list[Any]) -> list[Any]:
 
 def _size(gap: Any) -> str:
     return f"{gap.keys:,}" if gap.expected is None else f"{gap.have}/{gap.expected}"
-
-
-def _selected(gap: Any, selections: list[tuple[tuple[str, str], ...]]) -> bool:
-    known = {"source": gap.source, "type": gap.data_type, **dict(gap.partition)}
-    return not selections or any(
-        all(known.get(name) == value for name, value in terms) for terms in selections
-    )
 
 
 def _document(gap: Any) -> dict[str, Any]:

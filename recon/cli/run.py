@@ -14,6 +14,7 @@ from recon.cli.cost_words import cost_lines
 from recon.cli.pipe import closable
 from recon.cli.progress_bar import ProgressBar
 from recon.cli.summary import print_summary
+from recon.core.exit_code import exit_code
 
 if TYPE_CHECKING:  # their imports take a command's time
     from recon.plan import Judgement
@@ -62,15 +63,6 @@ def plan(config: Path | None, *, as_json: bool, select: tuple[str, ...], output:
             _write(output, document)
         _show(document, as_json=as_json)
     raise SystemExit(exit_code(document, None))
-
-
-def exit_code(document: dict[str, Any], fail_on: str | None) -> int:
-    """Return the exit code of a finished cycle: 4 for what could not be seen comes before 3 for gaps."""
-    seen_wrongly = document.get("brake", {}).get("doubted")
-    if document["observed"]["shards"]["failed"] or document["skipped"] or seen_wrongly:
-        return 4
-    levels = () if fail_on is None else _LEVELS[: _LEVELS.index(fail_on) + 1]
-    return 3 if any(document["gaps"]["by_priority"][level] for level in levels) else 0
 
 
 def _write(output: Path, document: dict[str, Any]) -> None:

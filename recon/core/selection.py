@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from pyroaring import BitMap
@@ -27,6 +28,14 @@ def parse_selection(text: str) -> Selection:
             )
         terms.append((field, value))
     return tuple(terms)
+
+
+def is_selected(row: Mapping[str, Any], selections: Sequence[Selection]) -> bool:
+    """Tell whether at least one selection keeps a row of a report (source, data_type, partition)."""
+    known = {"source": row["source"], "type": row["data_type"], **row["partition"]}
+    return not selections or any(
+        all(known.get(name) == value for name, value in terms) for terms in selections
+    )
 
 
 def selected(domain: Domain, selections: Sequence[Selection]) -> BitMap:

@@ -21,11 +21,9 @@ _LATER: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (("reconciliation_loop", "health_check_port"), "nothing answers health checks"),
     (("reconciliation_loop", "health_check_host"), "nothing answers health checks"),
-    (("integration", "dims"), "no DIMS metrics are written"),
     (("notifications",), "no notifications are sent"),
     (("reconciliation_loop", "alert_channels"), "no alerts are sent"),
     (("logging",), "what a run's own workers log goes to workers.log in the state folder"),
-    (("history_days",), "no history is written; the reports of finished cycles stay in the state"),
 )
 _KEYS_WITHOUT_EFFECT: tuple[tuple[str, ...], ...] = (
     ("version",),

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from recon.core.command_template import Argument, holes, parse_command, parse_url
+from recon.core.dims import COMPLETE, command_problem
 from recon.core.invalid import InvalidValueError, did_you_mean
 from recon.shapes import (
     Count,
@@ -184,11 +185,26 @@ class DimsSection(Shape):
 
     enabled: Flag = True
     update_on_complete: Flag = True
-    event_triggers: tuple[Name, ...] = ()
+    event_triggers: tuple[Literal["reconciliation_complete", "gaps_detected"], ...] = ()
     metrics_file: Name = "inventory/metrics.yaml"
     category: Name = "reconciliation"
-    command: tuple[Text, ...] | None = None
+    command: tuple[Text, ...] | None = Field(
+        None, repr=False, description="Called for each {metric} with its {value}, instead of the file."
+    )
     timeout_s: PositiveDuration = Field(30.0, alias="timeout")
+
+    @model_validator(mode="after")
+    def _has_a_usable_command(self) -> DimsSection:
+        wrong = None if self.command is None else command_problem(self.command)
+        if wrong is not None:
+            raise problem(wrong, ("command",))
+        return self
+
+    @property
+    def triggers(self) -> frozenset[str]:
+        """Return the events that update the metrics; none where it is off."""
+        on_complete = (COMPLETE,) if self.update_on_complete else ()
+        return frozenset((*self.event_triggers, *on_complete)) if self.enabled else frozenset()
 
 
 class IntegrationSection(Shape):

@@ -4,49 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
 
 import boto3
 import pytest
 from botocore.config import Config
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.server import ThreadedMotoServer
+from state_stores import s3, store
 
-from recon.adapters.state_store import FileStateStore, MemoryStateStore, S3StateStore
+from recon.adapters.state_store import FileStateStore, S3StateStore
 from recon.errors import StateError
 
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    client = boto3.client(
-        "s3",
-        endpoint_url=f"http://{host}:{port}",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"max_attempts": 1}, connect_timeout=5, read_timeout=10),
-    )
-    yield client
-    client.close()
-    server.stop()
-
-
-@pytest.fixture(params=["file", "s3", "memory"])
-def store(request, tmp_path):
-    match request.param:
-        case "file":
-            return FileStateStore(tmp_path / "state")
-        case "s3":
-            client = request.getfixturevalue("s3")
-            bucket = f"b{abs(hash(request.node.name))}"
-            client.create_bucket(Bucket=bucket)
-            return S3StateStore(bucket, "deep/state", client)
-        case _:
-            return MemoryStateStore()
+__all__ = ["s3", "store"]
 
 
 def test_a_name_that_was_never_put_reads_as_none(store):
