@@ -59,6 +59,13 @@ def revived(chosen: Settings) -> bool:
     return EmbeddedRedis(state_folder(chosen)).ensure().started
 
 
+def broker_address(chosen: Settings) -> str:
+    """Return the broker's address, as redis-py spells it; starts nothing."""
+    if chosen.broker is not None:
+        return _as_redis(chosen.broker)
+    return EmbeddedRedis(state_folder(chosen)).address
+
+
 def queues_address(chosen: Settings) -> str | None:
     """Return the address of the scrapers' queues, as redis-py spells it; None: the broker's."""
     return None if chosen.queues_url is None else _as_redis(chosen.queues_url)

@@ -12,15 +12,16 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyroaring import BitMap
 
 from recon.core.brake import Hold
 from recon.core.braking import BrakeRecord, Braking, Decision, Held, Scope
-from recon.core.layout import Layout
 from recon.errors import ConfigError, StateError
-from recon.ports import StateStore
+
+if TYPE_CHECKING:  # ports describe Arrow batches; who only reads what is held does without Arrow
+    from recon.ports import StateStore
 
 _RECORD = "brake/record.json"
 _RELEASED = "brake/released/"
@@ -98,6 +99,8 @@ def keep_outcome(state: StateStore, cycle_id: str, cycle: Braking) -> None:
 
 def outcome(state: StateStore, cycle_id: str) -> Braking | None:
     """Return what a cycle decided; None where it has not."""
+    from recon.core.layout import Layout  # noqa: PLC0415 - it brings Polars; see above
+
     name = f"cycles/{cycle_id}/brake.json"
     content = state.get(name)
     if content is None:

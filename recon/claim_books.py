@@ -9,12 +9,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
 from recon.core.claims import Claims
 from recon.errors import BrokerError, StateError
-from recon.ports import StateStore, TaskQueue
+
+if TYPE_CHECKING:  # ports describe Arrow batches; who only reads the books does without Arrow
+    from recon.ports import StateStore, TaskQueue
 
 _NAME = "claims.json"
 #: Seconds that a change may take; how often, and how far apart, the turn is asked for.

@@ -313,6 +313,10 @@ class TaskQueue(Protocol):
         """Return the length of each queue list."""
         ...
 
+    def stats(self) -> dict[str, int]:
+        """Return how often tasks were published, leased, said to be done, and so on; of a file, nothing."""
+        ...
+
     def saved(self, timeout_s: float) -> bool | None:
         """Wait until what was written is on the server's disk; False: not in time, None: unknowable."""
         ...
@@ -520,6 +524,18 @@ class Ledger(Protocol):
 
     def record_overlap(self) -> None:
         """Count a firing that was skipped because a cycle was still running (``skipped_overlap``)."""
+        ...
+
+    def stats(self) -> dict[str, int]:
+        """Return the counters: ``skipped_overlap``."""
+        ...
+
+    def note_consumed(self, worker: str, now: datetime) -> None:
+        """Note that a worker of this kind (``control``, ``scan``) took up a task: progress, not mere life."""
+        ...
+
+    def consumed(self) -> dict[str, datetime]:
+        """Return when each kind of worker last took up a task."""
         ...
 
 

@@ -27,7 +27,6 @@ from recon.aws_reports import ReportPlace
 from recon.catalog_copies import choice
 from recon.core.binding import Catalog
 from recon.core.brake import BrakeLimits
-from recon.core.claims import ClaimRules
 from recon.core.description import described_domain
 from recon.core.inventory import Inventory
 from recon.core.inventory_setup import PREFIX
@@ -41,6 +40,7 @@ from recon.cycle import Ports
 from recon.errors import BrokerError, CatalogError, ConfigError, LakeError
 from recon.inventory_copy import chosen_inventory
 from recon.model import Notice, Priority
+from recon.outlook import claim_rules
 from recon.plan import Judgement, Options, Plan, advised, judgement
 from recon.ports import (
     InventoryAdmin,
@@ -333,17 +333,6 @@ def options(chosen: Settings, flags: Mapping[str, Any]) -> Options:
         hold_unconfirmed=chosen.s3.hold_unconfirmed,
         claim_rules=claim_rules(chosen),
         brake=_brake_limits(chosen),
-    )
-
-
-def claim_rules(chosen: Settings) -> ClaimRules:
-    """Return when a key is given up, and when a scraper is paused."""
-    common = chosen.scrapers_defaults.breaker
-    return ClaimRules(
-        chosen.gap_detection.max_attempts,
-        common.refuted_in_row,
-        timedelta(seconds=common.probe_after_s),
-        {name: scraper.breaker for name, scraper in chosen.scrapers.items()},
     )
 
 

@@ -29,6 +29,9 @@ SEND_DEADLINE_S = 30.0
 #: A cycle that is to begin, and does not, is sent out again after this long.
 DUE_AGAIN_S = 60.0
 
+#: The kinds of workers, as the ledger notes which took up a task last.
+CONTROL_WORKER, SCAN_WORKER = "control", "scan"
+
 _log = logging.getLogger(__name__)
 # Many threads ask at once: one of them makes it, the others wait.
 _wiring = threading.Lock()
@@ -58,6 +61,12 @@ def _loaded(cycle_id: str) -> Judgement:
 def _judgement(cycle_id: str) -> Judgement:
     with _loading:
         return _loaded(cycle_id)
+
+
+def note_consumed(worker: str) -> None:
+    """Note that a worker of this kind took up a task; where that cannot be noted, it works on."""
+    with suppress(BrokerError):
+        engine().ledger.note_consumed(worker, engine().ports.clock())
 
 
 def slot_cycle(every_s: float) -> tuple[str, dict[str, Any]] | None:
@@ -125,6 +134,7 @@ def scan_shard(cycle_id: str, shard_id: str) -> bool:
     ledger = engine().ledger
     if not ledger.awaits(cycle_id, shard_id):
         return False
+    note_consumed(SCAN_WORKER)
     with ledger.hold(cycle_id):
         ref = _sketch_of(cycle_id, shard_id)
         try:

@@ -59,6 +59,7 @@ def finish(cycle_id: str) -> None:
 @task(name="recon.watchdog", queue=CONTROL)
 def watchdog() -> None:
     """Begin what is to be tried again, send lost shards out again, finish cycles whose chord never fired."""
+    steps.note_consumed(steps.CONTROL_WORKER)
     for cycle_id, flags in steps.due_cycles():
         send_begin(cycle_id, flags)
     for cycle_id, shard_ids in steps.stuck():
@@ -68,6 +69,7 @@ def watchdog() -> None:
 @task(name="recon.tend", queue=CONTROL)
 def tend() -> None:
     """Settle claims, top the queues up, begin a cycle early when they run dry."""
+    steps.note_consumed(steps.CONTROL_WORKER)
     tending.tend()
 
 

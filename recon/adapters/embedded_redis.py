@@ -103,6 +103,12 @@ class EmbeddedRedis:
                 raise BrokerError(f"the server in {self._folder} is just ending; try again")
             return self._start(lock)
 
+    @property
+    def address(self) -> str:
+        """Return the address, as redis-py spells it, that the server has or will have; starts nothing."""
+        record = self._record()
+        return f"unix://{quote(str(Path(record.socket) if record else self._address()))}"
+
     def down(self) -> bool:
         """Stop the server, and clean up after one that died; True when one was running."""
         if not self._folder.is_dir():

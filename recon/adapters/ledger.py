@@ -2,8 +2,8 @@
 
 Keys, under a prefix P (described at the head of ``lua/ledger.lua``): ``P:cycle:lock``, ``P:cycle:fence``,
 ``P:cycle:open``, ``P:cycle:<id>``, ``P:cycle:<id>:wait``, ``P:cycle:<id>:refs``, ``P:cycle:next``; and here
-``P:cycle:slot:<n>`` and ``P:cycle:<id>:after`` (STRING, expire), and ``P:cycle:stats`` (HASH counter -> how
-often).
+``P:cycle:slot:<n>`` and ``P:cycle:<id>:after`` (STRING, expire), ``P:cycle:stats`` (HASH counter -> how often)
+and ``P:cycle:consumed`` (HASH kind of worker -> when one last took up a task, ISO-8601 UTC).
 
 The lock belongs to the cycle, not to a process: whoever works for the cycle renews it.
 """
@@ -212,6 +212,15 @@ class RedisLedger:
         """Return the counters: ``skipped_overlap``."""
         skipped = self._broker.command("HGET", f"{self._prefix}:stats", "skipped_overlap")
         return {"skipped_overlap": int(skipped or 0)}
+
+    def note_consumed(self, worker: str, now: datetime) -> None:
+        """Note that a worker of this kind (``control``, ``scan``) took up a task."""
+        self._broker.command("HSET", f"{self._prefix}:consumed", worker, now.astimezone(UTC).isoformat())
+
+    def consumed(self) -> dict[str, datetime]:
+        """Return when each kind of worker last took up a task."""
+        found: Mapping[bytes, bytes] = self._broker.command("HGETALL", f"{self._prefix}:consumed")
+        return {kind.decode(): datetime.fromisoformat(at.decode()) for kind, at in sorted(found.items())}
 
     def _run(self, step: str, cycle_id: str, *args: str | int) -> Any:
         cycle = f"{self._prefix}:{cycle_id}"

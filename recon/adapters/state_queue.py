@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from recon.errors import StateError
 from recon.model import DeadTask, OutstandingTask, Priority, ScrapeTask, TickCounts
-from recon.ports import StateStore, TaskResult
+
+if TYPE_CHECKING:  # ports describe Arrow batches; who only looks at queues does without Arrow
+    from recon.ports import StateStore, TaskResult
 
 _NAME = "queue.json"
 _Item = TypeVar("_Item")
@@ -103,6 +105,10 @@ class StateTaskQueue:
         """Return how many tasks there are at each level."""
         counts = Counter(task.priority for task in self._read().values())
         return {level: counts[level] for level in Priority}
+
+    def stats(self) -> dict[str, int]:
+        """Return nothing: nobody counts what becomes of a file's tasks."""
+        return {}
 
     def saved(self, timeout_s: float) -> None:
         """Do nothing: the state store has written a file when it returns."""

@@ -253,9 +253,9 @@ def _address(chosen: Settings) -> str | None:
 
 
 def _rules(chosen: Settings) -> Any:
-    from recon import wiring
+    from recon import outlook
 
-    return wiring.claim_rules(chosen)
+    return outlook.claim_rules(chosen)
 
 
 def _state(task: OutstandingTask) -> str:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
 from recon.core.brake import BrakeLimits, Hold, releases, trips
-from recon.core.inventory import Dataset
-from recon.core.layout import Layout
+
+if TYPE_CHECKING:  # they bring Polars, which whoever only reads what is held does without
+    from recon.core.inventory import Dataset
+    from recon.core.layout import Layout
 
 #: Source and data type.
 TypeName = tuple[str, str]

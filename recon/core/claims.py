@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from statistics import median
+from typing import TYPE_CHECKING
 
 from recon.core.breaker import BreakerRule
-from recon.core.inventory import Waiver
+
+if TYPE_CHECKING:  # it brings Polars, which whoever only reads the books does without
+    from recon.core.inventory import Waiver
 
 #: Times that a scraper must say so, and nothing be there, before a key counts as absent from its source.
 CONFIRMATIONS = 2
@@ -188,6 +191,8 @@ class Claims:
 
     def waivers(self, now: datetime) -> list[Waiver]:
         """Return the absences that stand, as waivers."""
+        from recon.core.inventory import Waiver  # noqa: PLC0415 - as above
+
         return [
             Waiver("absences", absence.reason, key=absence.key, until=absence.until, by=absence.by)
             for absence in self.absences.values()

@@ -38,10 +38,12 @@ class RedisBroker:
         self._scripts: dict[str, Script] = {}
 
     @classmethod
-    def connect(cls, url: str, *, reply_timeout_s: float = REPLY_TIMEOUT_S) -> RedisBroker:
+    def connect(
+        cls, url: str, *, reply_timeout_s: float = REPLY_TIMEOUT_S, retries: int = RETRIES
+    ) -> RedisBroker:
         """Return a broker for ``redis://``, ``rediss://`` or ``unix://``; connects at the first command."""
         try:
-            client = redis.Redis.from_url(url, retry=Retry(backoff(), RETRIES), **options(reply_timeout_s))
+            client = redis.Redis.from_url(url, retry=Retry(backoff(), retries), **options(reply_timeout_s))
         except ValueError as error:
             raise BrokerError(UNUSABLE_URL.format(error=error)) from error
         return cls(client)

@@ -18,7 +18,7 @@ UNUSABLE_URL = "the broker URL cannot be used: {error}. Expected redis://, redis
 def options(reply_timeout_s: float) -> dict[str, Any]:
     """Return the options of a client, but for its retries."""
     return {
-        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "socket_connect_timeout": min(CONNECT_TIMEOUT_S, reply_timeout_s),
         "socket_timeout": reply_timeout_s,
         "health_check_interval": 25,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from recon.core.lease_calls import (
     LOOK,
@@ -23,7 +24,9 @@ from recon.core.lease_calls import (
 )
 from recon.core.queue_keys import QueueKeys
 from recon.model import Lease, Priority, Settlement
-from recon.ports import Broker
+
+if TYPE_CHECKING:  # ports describe Arrow batches; who only looks at queues does without Arrow
+    from recon.ports import Broker
 
 
 class RedisLeases:

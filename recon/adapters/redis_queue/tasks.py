@@ -14,12 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from recon.core.lease_calls import RETRIES, Retries
 from recon.core.queue_keys import QueueKeys
 from recon.model import DeadTask, OutstandingTask, Priority, ScrapeTask, TaskState, TickCounts
-from recon.ports import Broker, TaskResult
+
+if TYPE_CHECKING:  # ports describe Arrow batches; who only looks at queues does without Arrow
+    from recon.ports import Broker, TaskResult
 
 #: Outstanding tasks per level at most, ready and out together.
 DEFAULT_CAPS: Mapping[Priority, int] = MappingProxyType(
