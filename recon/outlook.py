@@ -14,6 +14,7 @@ from recon.adapters.redis_queue import RedisTaskQueue
 from recon.adapters.state_queue import StateTaskQueue
 from recon.core.claims import ClaimRules
 from recon.core.conditions import Limits
+from recon.core.performance import PerformanceLimits
 from recon.settings import Settings
 from recon.standing import Sources
 
@@ -55,6 +56,7 @@ def limits(chosen: Settings) -> Limits:
     return Limits(
         critical_gaps=chosen.notifications.critical_gaps_threshold,
         observed_age_s=chosen.s3.max_report_age_s,
+        performance=PerformanceLimits(**chosen.performance.model_dump()),
     )
 
 

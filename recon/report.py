@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 from recon.brake_record import held_document
 from recon.comparison import Comparison
 from recon.core.cost import Requests, monthly_usd
+from recon.core.gap_ages import AGES, age_name
+from recon.core.gaps import Gap
+from recon.core.sketch import ShardFacts
 from recon.model import Kind, Priority, PublishCounts, Source, Verdict
 from recon.plan import Judgement
 
@@ -44,7 +48,7 @@ def report_document(
         },
         "unexpected": sum(result.facts.unexpected for result in found.sketch.shards.values()),
         "coverage": [row.document() for row in found.rows],
-        "gaps": _gaps(found),
+        "gaps": _gaps(found, finished_at),
         "tasks": {
             item.name: getattr(counts, item.name)
             for item in fields(PublishCounts)
@@ -85,6 +89,7 @@ def _observed(judged: Judgement, found: Comparison) -> dict[str, Any]:
             "complete": complete,
             "failed": len(judged.scanned) - complete,
         },
+        "shard_durations_s": _durations_s(facts),
     }
     if plan.report is not None:
         document["report"] = plan.report.key
@@ -93,13 +98,31 @@ def _observed(judged: Judgement, found: Comparison) -> dict[str, Any]:
     return document if found.estimate is None else {**document, "estimate": found.estimate.document()}
 
 
-def _gaps(found: Comparison) -> dict[str, Any]:
+def _gaps(found: Comparison, now: datetime) -> dict[str, Any]:
     levels = Counter(gap.priority for gap in found.gaps)
+    ages = Counter((gap.priority, age_name(_open_s(gap, now))) for gap in found.gaps)
     return {
         "total": len(found.gaps),
         "keys": sum(gap.keys for gap in found.gaps),
         "by_priority": {level.label: levels[level] for level in Priority},
+        "by_age": {level.label: {age: ages[level, age] for age in AGES} for level in Priority},
     }
+
+
+def _open_s(gap: Gap, now: datetime) -> float:
+    return (now - min(group.first_seen_at for group in gap.groups)).total_seconds()
+
+
+def _durations_s(facts: Sequence[ShardFacts]) -> dict[str, float]:
+    """Return what shards took, in seconds: the median, the 95th percentile, the slowest."""
+    spent = sorted(
+        (datetime.fromisoformat(item.finished_at) - datetime.fromisoformat(item.started_at)).total_seconds()
+        for item in facts
+    )
+    if not spent:
+        return {}
+    shares = {"median": 0.5, "p95": 0.95, "max": 1.0}
+    return {name: round(spent[math.ceil(share * len(spent)) - 1], 3) for name, share in shares.items()}
 
 
 def _iso(moment: datetime) -> str:

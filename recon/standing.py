@@ -1,7 +1,8 @@
 """Gathers how the engine stands, from state, ledger and queues; a source that fails is a fact too.
 
-State names read here: ``latest.json``, ``cycles/<id>/report.json``, ``cycles/<id>/error.json`` and
-``aws_reports/refused.json``; the books of claims and the brake's record have readers of their own.
+State names read here: ``latest.json``, ``cycles/<id>/report.json``, ``cycles/<id>/error.json``,
+``history/runs.json`` and ``aws_reports/refused.json``; the books of claims and the brake's record have
+readers of their own.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from recon.core.engine_standing import (
     QUEUES,
     REPORT,
     REPORTS,
+    RUNS,
     DeadLetter,
+    EndedRun,
     FailedCycle,
     RunningCycle,
     ServerStanding,
@@ -41,6 +44,8 @@ if TYPE_CHECKING:  # ports describe Arrow batches; who only watches does without
 
 #: Quarantined keys that are named.
 _NAMED_MAX = 20
+#: Runs that are told of, the latest.
+_RUNS_MAX = 1000
 _STAMP = "%Y%m%dT%H%M%S"
 _T = TypeVar("_T")
 
@@ -120,6 +125,7 @@ def standing(sources: Sources, now: datetime) -> Standing:
         depths=look.ask(QUEUES, queue.depths, {}, queues),
         queue_counts=look.ask(QUEUES, queue.stats, {}, queues),
         refused_reports=look.ask(REPORTS, lambda: _refused_reports(sources.state), 0),
+        runs=look.ask(RUNS, lambda: _runs(sources.state), ()),
         unknown=look.unknown,
     )
 
@@ -199,6 +205,23 @@ def _scraper(body: bytes) -> str:
         return str(json.loads(body).get("scraper", ""))
     except (ValueError, AttributeError, RecursionError):
         return ""
+
+
+def _runs(state: StateStore) -> tuple[EndedRun, ...]:
+    document = json.loads(state.get("history/runs.json") or b"{}")
+    return tuple(_run(row) for row in document.get("runs", ())[-_RUNS_MAX:])
+
+
+def _run(row: Mapping[str, Any]) -> EndedRun:
+    return EndedRun(
+        row["cycle_id"],
+        datetime.fromisoformat(row["finished_at"]),
+        float(row["duration_s"]),
+        row["outcome"],
+        bool(row.get("dry_run")),
+        row.get("message", ""),
+        row.get("totals", {}).get("gaps"),
+    )
 
 
 def _refused_reports(state: StateStore) -> int:

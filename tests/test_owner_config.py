@@ -365,7 +365,6 @@ def test_the_settings_say_what_has_no_effect_yet():
             for key in (
                 "task_queue.task_ttl_days",  # written with its default, and no task leaves for its age
                 "reconciliation_loop.alert_on_failure",
-                "reconciliation_loop.health_check_port",  # likewise: nobody answers on 8050
                 "reconciliation_loop.alert_channels",
                 "logging",
             )

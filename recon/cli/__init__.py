@@ -42,11 +42,12 @@ COMMANDS = {
     ),
     "pause": ("recon.cli.pause", "Begin no cycles for a while, judge no claims, publish nothing."),
     "resume": ("recon.cli.pause", "End a pause; the next cycle begins when it is due."),
+    "serve": ("recon.cli.serve", "Serve health, metrics and a page over HTTP, until stopped."),
     "down": ("recon.cli.down", "Stop the embedded broker."),
 }
 #: Commands of the public contract that a later release brings.
 LATER = (
-    "apply", "report", "init", "completion", "serve",
+    "apply", "report", "init", "completion",
     "simulate",
 )  # fmt: skip
 #: Signals that end a run, besides Ctrl-C; the exit code is 128 and their number.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from recon.core.durations import duration_words
 from recon.core.engine_standing import Standing
+from recon.core.performance import PerformanceLimits
 
 #: Subjects that a condition names; it counts the others.
 _NAMED_MAX = 5
@@ -45,6 +46,7 @@ class Limits:
     observed_age_s: float = 48 * 3600.0
     late_intervals: float = 2.0
     silent_s: float = 120.0
+    performance: PerformanceLimits = field(default_factory=PerformanceLimits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from recon.model import Priority, TaskState
 
 #: The sources that facts come from, as ``Standing.unknown`` names them.
 REPORT, FAILURES, CLAIMS, BRAKE = "report", "failures", "claims", "brake"
-BROKER, LEDGER, QUEUES, REPORTS = "broker", "ledger", "queues", "aws reports"
+BROKER, LEDGER, QUEUES, REPORTS, RUNS = "broker", "ledger", "queues", "aws_reports", "runs"
 #: Those that are read from the state.
-STATE_SOURCES = (REPORT, FAILURES, CLAIMS, BRAKE, REPORTS)
+STATE_SOURCES = (REPORT, FAILURES, CLAIMS, BRAKE, REPORTS, RUNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,22 @@ class FailedCycle:
     at: datetime | None
     kind: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run as the history remembers it: its outcome is finished, failed or skipped_overlap.
+
+    ``message`` says why it failed; ``gaps`` is None unless it finished.
+    """
+
+    cycle_id: str
+    finished_at: datetime
+    duration_s: float
+    outcome: str
+    dry_run: bool = False
+    message: str = ""
+    gaps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +91,7 @@ class Standing:
     ``interval_s`` is None where no cycles are scheduled. ``consumed`` tells when each kind of worker last
     took up a task. ``servers`` are named by the settings' key. ``fill_seconds`` are the latest times from a
     gap's first sighting to its end. ``quarantined`` counts keys, ``quarantined_sample`` names some.
+    ``runs`` are those that the history remembers, the oldest first.
     """
 
     at: datetime
@@ -98,6 +115,7 @@ class Standing:
     depths: Mapping[Priority, int] = field(default_factory=dict)
     queue_counts: Mapping[str, int] = field(default_factory=dict)
     refused_reports: int = 0
+    runs: tuple[EndedRun, ...] = ()
 
     @property
     def finished_at(self) -> datetime | None:

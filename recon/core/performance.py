@@ -27,11 +27,24 @@ class PerformanceLimits:
     full_cycle_max_minutes: float | None = None
 
 
+def exceeded_limits(limits: PerformanceLimits, timings_s: Mapping[str, float]) -> dict[str, bool]:
+    """Return, by the key of each limit that is set, whether the timings exceed it."""
+    return {key: took > limit for key, limit, _, took in _measured(limits, timings_s)}
+
+
 def exceeded(limits: PerformanceLimits, timings_s: Mapping[str, float]) -> Iterator[str]:
     """Yield a line for each limit that the timings exceed: its key, its value, and what was measured."""
-    for key, steps, doing, unit_s in _BOUNDED:
-        limit: float | None = getattr(limits, key)
-        took = sum(timings_s.get(step, 0.0) for step in steps) / unit_s
-        if limit is not None and took > limit:
+    for key, limit, doing, took in _measured(limits, timings_s):
+        if took > limit:
             unit = key.rpartition("_")[2]
             yield f"performance.{key} is {limit:g}: {doing} took {took:.3g} {unit}"
+
+
+def _measured(
+    limits: PerformanceLimits, timings_s: Mapping[str, float]
+) -> Iterator[tuple[str, float, str, float]]:
+    """Yield each limit that is set: its key, its value, what it bounds, and what that took in its unit."""
+    for key, steps, doing, unit_s in _BOUNDED:
+        limit: float | None = getattr(limits, key)
+        if limit is not None:
+            yield key, limit, doing, sum(timings_s.get(step, 0.0) for step in steps) / unit_s

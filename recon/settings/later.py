@@ -1,7 +1,7 @@
 """Keys of the contract that nothing acts on yet: each one that is switched on says so.
 
 A row leaves this table with the change that makes its key work. A key that is written with its default says
-so too: whoever writes `health_check_port: 8050` expects somebody there.
+so too: whoever writes it expects something of it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ _LATER: tuple[tuple[tuple[str, ...], str], ...] = (
         ("reconciliation_loop", "alert_on_failure"),
         "a failed cycle is told by its exit code and the log alone",
     ),
-    (("reconciliation_loop", "health_check_port"), "nothing answers health checks"),
-    (("reconciliation_loop", "health_check_host"), "nothing answers health checks"),
     (("notifications",), "no notifications are sent"),
     (("reconciliation_loop", "alert_channels"), "no alerts are sent"),
     (("logging",), "what a run's own workers log goes to workers.log in the state folder"),
