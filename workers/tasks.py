@@ -31,6 +31,7 @@ def scheduled_cycle(every_s: float) -> None:
 @task(name=BEGIN, queue=CONTROL)
 def begin(cycle_id: str, flags: dict[str, Any]) -> None:
     """Plan the cycle and fan its shards out; the chord's body finishes it."""
+    steps.note_consumed(steps.CONTROL_WORKER)
     shard_ids = steps.begin(cycle_id, flags)
     if shard_ids is not None:
         dispatch(cycle_id, shard_ids)
@@ -53,6 +54,7 @@ def scan_shard_again(cycle_id: str, shard_id: str) -> None:
 @task(name=FINISH, queue=CONTROL)
 def finish(cycle_id: str) -> None:
     """Compare, publish and record, once, when every shard has reported."""
+    steps.note_consumed(steps.CONTROL_WORKER)
     steps.finish(cycle_id)
 
 

@@ -124,7 +124,8 @@ def broker_up(seen: Observed) -> float:
 def run_outcomes(seen: Observed) -> Iterator[Sample]:
     """Return how many remembered runs ended how; dry ones are left out."""
     counts = Counter(run.outcome for run in seen.standing.runs if not run.dry_run)
-    return (((name,), float(counts[name])) for name in OUTCOMES)
+    told = () if "runs" in seen.standing.unknown else OUTCOMES
+    return (((name,), float(counts[name])) for name in told)
 
 
 def type_sums(seen: Observed) -> dict[tuple[str, str], Counter[str]]:

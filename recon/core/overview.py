@@ -73,7 +73,9 @@ def state_line(seen: Observed, found: list[Condition]) -> str:
     if standing.running is not None:
         head += "; a cycle is running"
     age_s = standing.finished_age_s
-    last = "no cycle has finished yet" if age_s is None else f"the last one ended {duration_words(age_s)} ago"
+    last = (
+        "no cycle has finished yet" if age_s is None else f"the last cycle ended {duration_words(age_s)} ago"
+    )
     return f"{head}; {last}."
 
 
