@@ -152,8 +152,9 @@ class _Look:
         try:
             found = check()
         except Exception as error:  # noqa: BLE001 - as above
-            self.unknown[BROKER] = _words(error)
-            return ServerStanding(f"unreachable: {_words(error)}")
+            why = _words(error).partition(" Next: ")[0].rstrip(".")
+            self.unknown[BROKER] = why
+            return ServerStanding(why)
         return ServerStanding(None, found.refused, found.warned)
 
 

@@ -503,14 +503,6 @@ def test_an_endpoint_is_kept_without_its_password_and_says_so(tmp_path):
             "reconciliation_loop: {alert_on_failure: true}",
             "reconciliation_loop.alert_on_failure has no effect yet",
         ),
-        (
-            "reconciliation_loop: {health_check_port: 8050}",
-            "reconciliation_loop.health_check_port has no effect yet",
-        ),
-        (
-            "reconciliation_loop: {health_check_host: 0.0.0.0}",
-            "reconciliation_loop.health_check_host has no effect yet",
-        ),
         ("logging: {level: DEBUG}", "logging has no effect yet"),
     ],
 )

@@ -199,8 +199,8 @@ def test_the_page_works_in_chromium_asks_nobody_else_and_renews_itself(place, tm
         log = tmp_path / "net.json"
         done = subprocess.run(
             [
-                *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-                *("--disable-background-networking", f"--user-data-dir={tmp_path}/profile"),
+                *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
+                *("--no-first-run", "--disable-background-networking", f"--user-data-dir={tmp_path}/profile"),
                 *("--enable-logging=stderr", f"--log-net-log={log}", "--virtual-time-budget=25000"),
                 *("--dump-dom", address),
             ],
