@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from recon.errors import StateError
-from recon.ports import StateStore
+
+if TYPE_CHECKING:  # ports describe Arrow batches; who only asks for the pause does without Arrow
+    from recon.ports import StateStore
 
 _NAME = "pause.json"
 

@@ -23,12 +23,14 @@ from recon.core.engine_standing import (
     CLAIMS,
     FAILURES,
     LEDGER,
+    PAUSE,
     QUEUES,
     REPORT,
     REPORTS,
     RUNS,
     DeadLetter,
     EndedRun,
+    EnginePause,
     FailedCycle,
     RunningCycle,
     ServerStanding,
@@ -36,6 +38,7 @@ from recon.core.engine_standing import (
     TaskGroup,
 )
 from recon.errors import ReconError
+from recon.maintenance import paused
 from recon.masking import masked
 from recon.model import OutstandingTask, TaskState
 
@@ -126,6 +129,7 @@ def standing(sources: Sources, now: datetime) -> Standing:
         queue_counts=look.ask(QUEUES, queue.stats, {}, queues),
         refused_reports=look.ask(REPORTS, lambda: _refused_reports(sources.state), 0),
         runs=look.ask(RUNS, lambda: _runs(sources.state), ()),
+        pause=look.ask(PAUSE, lambda: _pause(sources.state, now), None),
         unknown=look.unknown,
     )
 
@@ -223,6 +227,11 @@ def _run(row: Mapping[str, Any]) -> EndedRun:
         row.get("message", ""),
         row.get("totals", {}).get("gaps"),
     )
+
+
+def _pause(state: StateStore, now: datetime) -> EnginePause | None:
+    found = paused(state, now)
+    return None if found is None else EnginePause(found.since, found.until, found.reason)
 
 
 def _refused_reports(state: StateStore) -> int:

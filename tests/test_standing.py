@@ -17,6 +17,7 @@ from recon.adapters.redis_queue import RedisLeases
 from recon.claim_books import open_claims
 from recon.core.conditions import ConditionName, Limits, conditions
 from recon.core.readiness import readiness
+from recon.maintenance import Pause, pause
 from recon.model import Priority, Settlement, TaskState
 from recon.standing import standing
 from workers import steps
@@ -136,6 +137,14 @@ def test_a_cycle_is_late_after_two_intervals(place):
         "last cycle",
         "last consumed",
     }
+
+
+def test_a_paused_engine_is_not_late(place):
+    run_cycle(place)
+    pause(steps.engine().ports.state, Pause(now(), None, "moving house"))
+    found = look(now() + timedelta(hours=5))
+    assert found.pause.reason == "moving house"
+    assert names(found) == set()
 
 
 def test_an_old_observation_is_told(place):

@@ -120,3 +120,13 @@ def _outlive_nobody(server: uvicorn.Server) -> None:
     while os.read(0, 1):
         pass
     server.should_exit = True
+
+
+def main() -> None:
+    """Serve by the settings alone, as a process of the daemon: ``python -m workers.serving``."""
+    chosen = access.settings()
+    serve(chosen, chosen.loop.health_check_host, chosen.loop.health_check_port, "", lambda _: None)
+
+
+if __name__ == "__main__":
+    main()

@@ -84,7 +84,7 @@ def conditions(standing: Standing, limits: Limits) -> list[Condition]:
 
 def late_after_s(standing: Standing, limits: Limits) -> float | None:
     """Return the age of the last finished cycle from which on the next one is late; None: none is due."""
-    if standing.interval_s is None or standing.report is None:
+    if standing.interval_s is None or standing.report is None or standing.pause is not None:
         return None
     return limits.late_intervals * standing.interval_s + float(standing.report["duration_s"])
 
@@ -164,7 +164,8 @@ def _late(standing: Standing, limits: Limits) -> Iterator[Condition]:
 
 
 def _never_began(standing: Standing) -> bool:
-    known = standing.state_unreadable is None and standing.interval_s is not None
+    is_due = standing.interval_s is not None and standing.pause is None
+    known = standing.state_unreadable is None and is_due
     return known and standing.report is None and standing.failed is None and standing.running is None
 
 

@@ -14,8 +14,9 @@ from recon.model import Priority, TaskState
 #: The sources that facts come from, as ``Standing.unknown`` names them.
 REPORT, FAILURES, CLAIMS, BRAKE = "report", "failures", "claims", "brake"
 BROKER, LEDGER, QUEUES, REPORTS, RUNS = "broker", "ledger", "queues", "aws_reports", "runs"
+PAUSE = "pause"
 #: Those that are read from the state.
-STATE_SOURCES = (REPORT, FAILURES, CLAIMS, BRAKE, REPORTS, RUNS)
+STATE_SOURCES = (REPORT, FAILURES, CLAIMS, BRAKE, REPORTS, RUNS, PAUSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,15 @@ class EndedRun:
     dry_run: bool = False
     message: str = ""
     gaps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePause:
+    """A pause of the engine: since when, until when (None: until somebody resumes it), and why."""
+
+    since: datetime
+    until: datetime | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,7 @@ class Standing:
     queue_counts: Mapping[str, int] = field(default_factory=dict)
     refused_reports: int = 0
     runs: tuple[EndedRun, ...] = ()
+    pause: EnginePause | None = None
 
     @property
     def finished_at(self) -> datetime | None:

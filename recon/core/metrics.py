@@ -74,6 +74,11 @@ METRICS: tuple[Metric, ...] = (
         known("ledger", lambda seen: seen.standing.running is not None),
     ),
     _gauge(
+        "paused",
+        "1 while the engine is paused (recon pause): no cycle is late then.",
+        known("pause", lambda seen: seen.standing.pause is not None),
+    ),
+    _gauge(
         "cycle_interval_seconds",
         "Seconds between scheduled cycles; none where the schedule is off.",
         one(lambda seen: seen.standing.interval_s),

@@ -38,6 +38,7 @@ def overview(seen: Observed) -> dict[str, Any]:
         "unknown": {name: printable(why) for name, why in standing.unknown.items()},
         "cycle": _cycle(seen),
         "running": _running(seen),
+        "paused": _pause(seen),
         "levels": _levels(seen),
         "scrapers": _scrapers(seen),
         "time_to_fill": None if standing.fill is None else asdict(standing.fill),
@@ -70,6 +71,8 @@ def state_line(seen: Observed, found: list[Condition]) -> str:
         )
     else:
         head = f"It works; {_things(len(found)).lower()} to look at"
+    if standing.pause is not None:
+        head += "; it is paused"
     if standing.running is not None:
         head += "; a cycle is running"
     age_s = standing.finished_age_s
@@ -125,6 +128,14 @@ def _running(seen: Observed) -> dict[str, Any] | None:
         return None
     since = running.since
     return {"cycle_id": printable(running.cycle_id), "since": None if since is None else _iso(since)}
+
+
+def _pause(seen: Observed) -> dict[str, Any] | None:
+    pause = seen.standing.pause
+    if pause is None:
+        return None
+    until = None if pause.until is None else _iso(pause.until)
+    return {"since": _iso(pause.since), "until": until, "reason": printable(pause.reason)}
 
 
 def _levels(seen: Observed) -> list[dict[str, Any]]:
