@@ -140,17 +140,21 @@ def test_the_first_signal_ends_it_with_0(place, number):
         assert process.wait(timeout=10) == 0
 
 
-def test_the_second_signal_ends_it_at_once(place):
-    with serving(place) as (address, process):
-        host, port = address.removeprefix("http://").rstrip("/").split(":")
-        with socket.create_connection((host, int(port))) as open_request:
-            open_request.sendall(b"GET /healthz HTTP/1.1\r\n")  # never ends: the server waits for it
-            time.sleep(0.2)
-            process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
-            if process.poll() is None:
+def test_the_second_signal_ends_it_at_once(breakable):
+    with serving(breakable) as (address, process):
+        assert get(f"{address}healthz")[0] == 200
+        os.kill(breakable.server.pid, signal.SIGSTOP)
+        try:
+            host, port = address.removeprefix("http://").rstrip("/").split(":")
+            with socket.create_connection((host, int(port))) as waiting:
+                waiting.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")  # takes as long as a look: 1.5 s
+                time.sleep(0.3)
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.2)
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(timeout=5) == 143
+        finally:
+            os.kill(breakable.server.pid, signal.SIGCONT)
 
 
 def test_a_port_in_use_is_told_with_what_to_do(place):
