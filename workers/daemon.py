@@ -35,6 +35,7 @@ _CHECK_S = 120.0
 _CONTROL = Role("control worker", ("-m", "workers.member", "recon.control"), _WORKER_S)
 _SCAN = Role("scan worker", ("-m", "workers.member", "recon.scan"), _WORKER_S)
 _BEAT = Role("beat", ("-m", "workers.beat"), 1.0)
+_WEB = Role("web", ("-m", "workers.serving"), 2.0)
 #: Nothing new is begun before what is under way is asked to end.
 _STOP_ORDER = (_BEAT.name,)
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
@@ -211,7 +212,7 @@ class Daemon:
 
 def _roles(options: DaemonOptions) -> tuple[Role, ...]:
     del options
-    return (_CONTROL, _SCAN, _BEAT)
+    return (_CONTROL, _SCAN, _BEAT, _WEB)
 
 
 def _check(settings: Settings) -> None:

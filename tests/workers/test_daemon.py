@@ -6,9 +6,12 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +24,7 @@ INVENTORY = """
 dimensions: {n: {integers: "0..39", width: 3}}
 expected_coverage: {nba: {data_types: {box: {path_patterns: ["box/{n}.json"]}}}}
 """
+PROCESSES = ("control worker", "scan worker", "beat", "web")
 KEYS = [b"box/%03d.json" % number for number in range(0, 40, 2)]
 
 
@@ -29,6 +33,8 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
         self.daemons: list[subprocess.Popen[bytes]] = []
         (folder / "inventory.yaml").write_text(INVENTORY)
         lake = folder / "lake" / "box"
@@ -37,8 +43,18 @@ class House:
             (lake / Path(key.decode()).name).write_text("x")
         self.configure("lake: lake\n")
 
-    def configure(self, text: str) -> None:
-        (self.folder / "recon.yaml").write_text(f"inventory: inventory.yaml\n{text}")
+    def configure(self, text: str, loop: str = "") -> None:
+        told = f"reconciliation_loop: {{health_check_port: {self.port}{loop and ', '}{loop}}}\n"
+        (self.folder / "recon.yaml").write_text(f"inventory: inventory.yaml\n{text}{told}")
+
+    def answer(self, path: str) -> int:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as found:
+                return found.status
+        except urllib.error.HTTPError as refused:
+            return refused.code
+        except OSError:
+            return 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -154,7 +170,7 @@ def test_a_cycle_runs_at_once_and_a_signal_ends_all_with_nothing_left(house):
     process = house.daemon()
     house.wait_for(house.reports)
     assert house.reports()[0]["verdicts"]["missing"] == 20
-    names = ("control worker", "scan worker", "beat")
+    names = PROCESSES
     assert all(map(house.is_alive, names))
     code, took_s = stopped(process)
     assert code == 0
@@ -183,7 +199,7 @@ def test_a_cycle_that_a_signal_stopped_is_taken_up_by_the_next_start(house):
 def test_a_killed_daemon_leaves_no_process_but_the_broker_which_the_next_one_takes_over(house):
     process = house.daemon()
     house.wait_for(house.reports)
-    names = ("control worker", "scan worker", "beat")
+    names = PROCESSES
     pids = [house.pid_of(name) for name in names]
     process.kill()
     process.wait()
@@ -194,7 +210,7 @@ def test_a_killed_daemon_leaves_no_process_but_the_broker_which_the_next_one_tak
     assert not house.server_runs()
 
 
-@pytest.mark.parametrize("name", ["control worker", "scan worker", "beat"])
+@pytest.mark.parametrize("name", PROCESSES)
 def test_what_dies_is_started_again(running, name):
     before = running.log.count(f"{name} started")
     os.kill(running.pid_of(name), signal.SIGKILL)
@@ -227,11 +243,11 @@ def test_a_second_signal_ends_it_at_once(house):
         code, took_s = stopped(process)
     assert code == 143
     assert took_s < 2
-    assert not any(map(house.is_alive, ("control worker", "scan worker", "beat")))
+    assert not any(map(house.is_alive, PROCESSES))
 
 
 def test_a_wrong_configuration_is_told_and_the_last_good_one_stays(running):
-    running.configure("lake: lake\nreconciliation_loop: {interval_minutes: soon}\n")
+    running.configure("lake: lake\n", "interval_minutes: soon")
     running.daemons[0].send_signal(signal.SIGHUP)
     running.wait_for(lambda: "the last good one stays" in running.log)
     assert "recon.yaml:3:" in running.log
@@ -242,6 +258,12 @@ def test_a_wrong_configuration_is_told_and_the_last_good_one_stays(running):
     assert running.is_alive("scan worker")
 
 
+def test_health_is_told_while_it_runs(running):
+    running.wait_for(lambda: running.answer("/readyz") == 200)
+    assert running.answer("/healthz") == 200
+    assert running.answer("/metrics") == 200
+
+
 def test_another_lake_is_not_taken_up_by_a_running_daemon(running):
     running.configure("lake: elsewhere\n")
     running.daemons[0].send_signal(signal.SIGHUP)
@@ -249,7 +271,7 @@ def test_another_lake_is_not_taken_up_by_a_running_daemon(running):
 
 
 def test_a_good_configuration_is_taken_up_on_sighup(running):
-    running.configure("lake: lake\nreconciliation_loop: {interval_minutes: 7}\n")
+    running.configure("lake: lake\n", "interval_minutes: 7")
     running.daemons[0].send_signal(signal.SIGHUP)
     running.wait_for(lambda: "a cycle every 7 min" in running.log)
 
@@ -271,7 +293,7 @@ def test_run_once_is_one_run(house):
 
 
 def test_the_flags_count_more_than_the_file(house):
-    house.configure("lake: lake\nreconciliation_loop: {enabled: false}\n")
+    house.configure("lake: lake\n", "enabled: false")
     house.daemon("--interval-minutes", "90", "--dry-run")
     house.wait_for(house.reports)
     assert "a cycle every 90 min, dry" in house.log
@@ -279,7 +301,7 @@ def test_the_flags_count_more_than_the_file(house):
 
 
 def test_where_no_cycle_is_scheduled_it_says_so(house):
-    house.configure("lake: lake\nreconciliation_loop: {enabled: false}\n")
+    house.configure("lake: lake\n", "enabled: false")
     house.daemon()
     house.wait_for(lambda: "no cycle is scheduled" in house.log)
 
