@@ -203,6 +203,18 @@ def _server(name: str, server: RedisBroker) -> Iterator[Check]:
         yield Check(name, status, problem, fix)
     if not said:
         yield Check(name, Status.OK, "answers, keeps an append-only file, and evicts nothing")
+    yield from _server_clock(name, server)
+
+
+def _server_clock(name: str, server: RedisBroker) -> Iterator[Check]:
+    """Yield how far a server's clock is from this host's; leases go by the server's, cycles by this one's."""
+    seconds, microseconds = map(int, server.command("TIME"))
+    skew_s = access.now().timestamp() - seconds - microseconds / 1e6
+    if abs(skew_s) > SKEW_MAX_S:
+        found = (
+            f"the server's clock is {abs(skew_s):.0f} s {'behind' if skew_s > 0 else 'ahead of'} this host's"
+        )
+        yield Check(name, Status.WARN, found, "set both by NTP: times of tasks and of cycles are compared")
 
 
 def _owner(chosen: Settings, servers: Mapping[str, RedisBroker]) -> Check:

@@ -49,12 +49,12 @@ class Site:
         plain = {name: value for name, value in os.environ.items() if not name.startswith("RECON_")}
         return {**plain, "RECON_CONFIG": str(self.folder / "recon.yaml"), "FAULT_MARK": str(self.mark)}
 
-    def start(self, *words: str, fault: str = "") -> subprocess.Popen[bytes]:
+    def start(self, *words: str, fault: str = "", config: Path | None = None) -> subprocess.Popen[bytes]:
         with (self.folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, str(FAULTY), *words],
                 cwd=self.folder,
-                env={**self.environment, "FAULT": fault},
+                env={**self.environment, "FAULT": fault, **({"RECON_CONFIG": str(config)} if config else {})},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

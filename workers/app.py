@@ -26,7 +26,7 @@ MAX_RETRIES = 3
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 share_one_heap()
-app = Celery("recon")
+app = Celery("recon", amqp="workers.shown_arguments:Messages")
 app.config_from_object("workers.celery_config")
 
 
@@ -45,8 +45,12 @@ def task(*, name: str, queue: str, ignore_result: bool = True) -> Callable[[_Fun
 
 @beat_init.connect
 @worker_init.connect
-def _stop_with_the_supervisor(**_: Any) -> None:
-    """Stop this process once the process that started it is gone: its standard input closes then."""
+def _worker_stops_with_the_supervisor(**_: Any) -> None:
+    stop_with_the_supervisor()
+
+
+def stop_with_the_supervisor() -> None:
+    """Have this process stop once the one that started it, with a pipe as standard input, is gone."""
     if is_supervised():
         threading.Thread(target=_outlive_nobody, name="supervisor", daemon=True).start()
 

@@ -27,7 +27,7 @@ broker_transport_options = _transport
 result_backend_transport_options = _transport
 broker_connection_retry_on_startup = True
 
-imports = ("workers.tasks",)
+imports = ("workers.tasks", "workers.roll_call")
 # Each with a key of its own: with the default one, every message would reach both.
 task_queues = tuple(Queue(name, routing_key=name) for name in ("recon.control", "recon.scan"))
 task_default_queue = "recon.control"

@@ -5,6 +5,7 @@ A broker that takes no message is a ``BrokerError``.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,26 +26,28 @@ BEGIN_EXPIRES_S = 600.0
 
 def send_begin(cycle_id: str, flags: Mapping[str, Any]) -> None:
     """Have a control worker plan a cycle and send its shards out."""
-    # Under a task id of its own: a worker that met an expired one refuses every later one of that id.
-    _send(BEGIN, CONTROL, cycle_id, dict(flags), expires=BEGIN_EXPIRES_S)
+    _send(BEGIN, CONTROL, f"{cycle_id}:begin", cycle_id, dict(flags), expires=BEGIN_EXPIRES_S)
 
 
 def send_again(cycle_id: str, shard_ids: Sequence[str]) -> None:
     """Send lost shards out again, or the final step where none is left."""
     for shard_id in shard_ids:
-        _send(SCAN_SHARD_AGAIN, SCAN, cycle_id, shard_id)
+        _send(SCAN_SHARD_AGAIN, SCAN, f"{cycle_id}:{shard_id}", cycle_id, shard_id)
     if not shard_ids:
         send_finish(cycle_id)
 
 
 def send_finish(cycle_id: str) -> None:
     """Have a control worker take the final step."""
-    _send(FINISH, CONTROL, cycle_id)
+    _send(FINISH, CONTROL, f"{cycle_id}:finish", cycle_id)
 
 
-def _send(name: str, queue: str, *args: object, expires: float | None = None) -> None:
+def _send(name: str, queue: str, shown: str, *args: object, expires: float | None = None) -> None:
+    # A task id that people can read, but new each time: a worker that met an expired message refuses every
+    # later one of the same id.
+    task_id = f"{shown}:{secrets.token_hex(3)}"
     try:
-        app.send_task(name, args, queue=queue, ignore_result=True, expires=expires)
+        app.send_task(name, args, queue=queue, task_id=task_id, ignore_result=True, expires=expires)
     except OperationalError as error:
         raise BrokerError(
             f"the broker takes no messages: {str(error).removesuffix('.')}. Next: check that the server runs "

@@ -2,8 +2,8 @@
 
 Keys, under a prefix P (described at the head of ``lua/ledger.lua``): ``P:cycle:lock``, ``P:cycle:fence``,
 ``P:cycle:open``, ``P:cycle:<id>``, ``P:cycle:<id>:wait``, ``P:cycle:<id>:refs``, ``P:cycle:next``; and here
-``P:cycle:slot:<n>`` and ``P:cycle:<id>:after`` (STRING, expire), ``P:cycle:stats`` (HASH counter -> number) and
-``P:cycle:consumed`` (HASH kind of worker -> when one last took up a task, ISO-8601 UTC).
+``P:cycle:slot:<n>`` and ``P:cycle:<id>:after`` (STRING, expire), ``P:cycle:stats`` (HASH counter -> number)
+and ``P:cycle:consumed`` (HASH kind of worker -> when one last took up a task, ISO-8601 UTC).
 
 The lock belongs to the cycle, not to a process: whoever works for the cycle renews it.
 """

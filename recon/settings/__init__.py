@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recon.settings.flower import flower_users, tell_flower
 from recon.settings.load import (
     adopt,
     child_environment,
@@ -19,9 +20,11 @@ __all__ = [
     "adopt",
     "below",
     "child_environment",
+    "flower_users",
     "is_supervised",
     "load_settings",
     "scraper_environment",
     "settings_schema",
     "supervised",
+    "tell_flower",
 ]

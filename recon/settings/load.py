@@ -20,6 +20,7 @@ from recon.settings.address import (
     refusals,
     storage_address,
 )
+from recon.settings.flower import FLOWER_AUTH
 from recon.settings.later import later, without_effect
 from recon.settings.scrapers import scrapers
 from recon.settings.sections import SettingsShape
@@ -36,7 +37,7 @@ INTERVAL, DRY_RUN = "RECON_INTERVAL_S", "RECON_DRY_RUN"
 #: A copy of the configuration that is read in its place; what it names stays relative to the original.
 COPY = "RECON_CONFIG_COPY"
 #: Variables that may hold secrets of the engine, and that no scraper needs.
-_OURS = ("RECON_REDIS_URL", "RECON_ALERT_URLS")
+_OURS = ("RECON_REDIS_URL", "RECON_ALERT_URLS", FLOWER_AUTH)
 _DAY_S = 86400.0
 _HOUR_S = 3600.0
 

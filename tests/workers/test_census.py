@@ -45,6 +45,7 @@ def test_queues_without_a_worker_that_answers_fail_with_the_command_that_starts_
     site.wait_for(lambda: site.server.client.exists("_kombu.binding.celery.pidbox"))
     site.wait_for(control_answers)
     site.start(*SCAN)
+    site.beat()
     found: dict[str, list[dict]] = {}
 
     def all_answer() -> bool:
