@@ -22,7 +22,8 @@ from typing import NoReturn
 
 from recon import access
 from recon.errors import BrokerError, ConfigError, CycleLockedError, ReconError
-from recon.settings import Settings, child_environment, load_settings
+from recon.settings import Settings, child_environment, flower_users, load_settings
+from workers import flower
 from workers.succession import CREW_ENDS_S, forsake
 from workers.supervisor import Role, Supervisor
 
@@ -36,6 +37,8 @@ _CONTROL = Role("control worker", ("-m", "workers.member", "recon.control"), _WO
 _SCAN = Role("scan worker", ("-m", "workers.member", "recon.scan"), _WORKER_S)
 _BEAT = Role("beat", ("-m", "workers.beat"), 1.0)
 _WEB = Role("web", ("-m", "workers.serving"), 2.0)
+_WEB_WITH_FLOWER = Role("web", (*_WEB.words, f"http://{flower.ADDRESS}:{flower.PORT}/"), 2.0)
+_FLOWER = Role("flower", ("-m", "workers.flower"), 2.0)
 #: Nothing new is begun before what is under way is asked to end.
 _STOP_ORDER = (_BEAT.name,)
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
@@ -81,6 +84,8 @@ class Daemon:
             DaemonRunsError: Another one runs over the same embedded broker.
             BrokerError: The broker cannot be started.
         """
+        if self._options.flower and flower_users() is None:
+            raise ConfigError(flower.OPEN)
         _check(self._settings)
         with ExitStack() as stack:
             copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recon-"))) / "recon.yaml"
@@ -211,7 +216,8 @@ class Daemon:
 
 
 def _roles(options: DaemonOptions) -> tuple[Role, ...]:
-    del options
+    if options.flower:
+        return (_CONTROL, _SCAN, _BEAT, _WEB_WITH_FLOWER, _FLOWER)
     return (_CONTROL, _SCAN, _BEAT, _WEB)
 
 

@@ -20,9 +20,10 @@ PORT = 5555
 #: What its list of tasks shows: ids of cycle and shard are the task's own.
 _COLUMNS = "name,uuid,routing_key,state,received,runtime,worker"
 _LOOPBACK = ("localhost", "::1")
-_OPEN = (
+OPEN = (
     "Flower shows every task and can stop every worker, and nobody is asked for a password. Next: set "
-    "RECON_FLOWER_AUTH=user:password, or say --unsafe-local for one that only this host reaches"
+    "RECON_FLOWER_AUTH=user:password, or start it with python -m workers.flower --unsafe-local, for this "
+    "host alone"
 )
 _OPEN_AFAR = (
     "--unsafe-local is for 127.0.0.1 alone, and {address} is reached from elsewhere. "
@@ -35,7 +36,7 @@ def refusal(address: str, users: str | None, *, unsafe_local: bool) -> str | Non
     if users is not None:
         return None
     if not unsafe_local:
-        return _OPEN
+        return OPEN
     return None if is_loopback(address) else _OPEN_AFAR.format(address=address or "every address")
 
 

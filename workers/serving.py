@@ -123,9 +123,10 @@ def _outlive_nobody(server: uvicorn.Server) -> None:
 
 
 def main() -> None:
-    """Serve by the settings alone, as a process of the daemon: ``python -m workers.serving``."""
+    """Serve by the settings alone, as a process of the daemon: ``python -m workers.serving [FLOWER]``."""
     chosen = access.settings()
-    serve(chosen, chosen.loop.health_check_host, chosen.loop.health_check_port, "", lambda _: None)
+    linked = "".join(sys.argv[1:])
+    serve(chosen, chosen.loop.health_check_host, chosen.loop.health_check_port, linked, lambda _: None)
 
 
 if __name__ == "__main__":

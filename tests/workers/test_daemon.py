@@ -284,6 +284,12 @@ def test_a_wrong_configuration_at_the_start_is_an_error_and_nothing_runs(house):
     assert not house.server_runs()
 
 
+def test_flower_without_a_password_is_refused(house):
+    refused = house.recon("daemon", "--flower")
+    assert refused.returncode == 2
+    assert "RECON_FLOWER_AUTH" in refused.stderr
+
+
 def test_run_once_is_one_run(house):
     done = house.recon("daemon", "--run-once", "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
