@@ -4,8 +4,8 @@ Usage: ``python tests/bench/bench_daemon.py [--minutes 60] [--interval-minutes 2
 
 The sample lake in a folder of its own, the daemon with its embedded broker, and ``examples/fill_lake.py`` as
 the scraper. Files go at random until a tenth of the time, five minutes at least, is left; then every gap must
-close. With ``--idle`` nothing changes, nobody scrapes and one cycle runs: what it costs to stand by. Memory is
-proportional (PSS), over all processes; CPU is that of one core, since the row before.
+close. With ``--idle`` nothing changes, nobody scrapes and one cycle runs: what it costs to stand by. Memory
+is proportional (PSS), over all processes; CPU is that of one core, since the row before.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Running:
         elapsed = time.monotonic() - began
         report = self.report()
         state = sum(1 for path in (self.folder / ".recon").rglob("*") if path.is_file())
-        handles = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in found if Path(f"/proc/{pid}/fd").exists())
+        handles = sum(len(list(Path(f"/proc/{pid}/fd").glob("*"))) for pid in found)
         missing = "-" if report is None else report["verdicts"]["missing"]
         return (
             f"{elapsed / 60:>7.1f}{len(found):>10}{sum(map(pss_mb, found)):>10.0f}"
@@ -90,7 +90,17 @@ class Running:
         )
 
 
-HEADER = f"{'minutes':>7}{'processes':>10}{'MB':>10}{'CPU %':>9}{'handles':>9}{'files':>9}{'keys':>9}{'missing':>9}"
+COLUMNS = {
+    "minutes": 7,
+    "processes": 10,
+    "MB": 10,
+    "CPU %": 9,
+    "handles": 9,
+    "files": 9,
+    "keys": 9,
+    "missing": 9,
+}
+HEADER = "".join(name.rjust(width) for name, width in COLUMNS.items())
 
 
 def cpu_s(pid: int) -> float:
