@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
+from recon.adapters import logs
 from recon.adapters.attendance import Attendance
 from recon.adapters.embedded_redis import EmbeddedRedis
+from recon.adapters.logs import LogChoice, Stderr
 from recon.adapters.state_store import FileStateStore, S3StateStore
 from recon.errors import ConfigError
-from recon.settings import Settings, load_settings
+from recon.settings import Settings, load_settings, secrets_of
 
 if TYPE_CHECKING:  # ports describe Arrow batches, whose import takes longer than all of this
     from recon.ports import Ledger, ProgressBoard, StateStore
@@ -107,6 +109,27 @@ def state_folder(chosen: Settings) -> Path:
 def workers_log(chosen: Settings) -> Path:
     """Return where the workers that a run starts for itself write; a state on S3 has no place for it."""
     return (chosen.state_folder or Path.cwd() / ".recon") / "workers.log"
+
+
+def new_workers_log(chosen: Settings) -> Path:
+    """Return ``workers_log``, after moving one aside that has grown as long as a log file may."""
+    log, section = workers_log(chosen), chosen.logging
+    logs.keep_small(log, section.max_file_size_mb * 1_000_000, section.backup_count)
+    return log
+
+
+def start_logging(chosen: Settings, role: str, stderr: Stderr = Stderr.SERVICE) -> None:
+    """Have this process log as the settings say; ``role`` names its file (docs/logs.md)."""
+    section = chosen.logging
+    choice = LogChoice(
+        section.level,
+        section.format,
+        chosen.log_dir,
+        section.max_file_size_mb * 1_000_000,
+        section.backup_count,
+        secrets_of(chosen),
+    )
+    logs.start_logging(role, choice, stderr)
 
 
 def attendance(chosen: Settings) -> Attendance:

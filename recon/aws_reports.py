@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +25,7 @@ from recon.errors import LakeError, ReportError
 from recon.model import Notice
 from recon.plan import Judgement
 from recon.ports import ReportFiles, ReportFilter, StateStore
+from recon.threads import Threads
 
 _REFUSED = "aws_reports/refused.json"
 _FOLDER = re.compile(r"/\d{4}-\d{2}-\d{2}T\d{2}-\d{2}Z/$")
@@ -190,7 +191,7 @@ def chosen(files: ReportFiles, state: StateStore, place: ReportPlace, now: datet
 
 def choice(destination: ReportFiles, place: ReportPlace, refused: Mapping[str, str], now: datetime) -> Choice:
     """Return the newest report that holds; ``refused`` maps manifests found broken before to the reason."""
-    with ThreadPoolExecutor(max_workers=3, thread_name_prefix="reports") as pool:
+    with Threads(max_workers=3, thread_name_prefix="reports") as pool:
         search = _Search(destination, place, pool)
         report, refusals = _newest(search, refused, now)
     return Choice(report, tuple(refusals), search.lists, search.gets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -27,6 +27,7 @@ from recon.live_look import LiveLook
 from recon.model import KeyRange, Kind, Priority
 from recon.plan import Judgement, instant
 from recon.ports import Lister
+from recon.threads import Threads
 
 _UNLIMITED = 1 << 40
 #: Looks at the same time.
@@ -53,7 +54,7 @@ def confirmed(lister: Lister, found: Comparison) -> SecondLook:
     judged, options = found.judged, found.judged.plan.options
     most = _UNLIMITED if options.requests_max is None else options.requests_max
     looked: dict[int, BitMap] = {}
-    with ThreadPoolExecutor(_LANES, thread_name_prefix="look") as lanes:
+    with Threads(_LANES, thread_name_prefix="look") as lanes:
         live = LiveLook(lister, most, judged.plan.ordered, lanes)
         _look_at(live, judged, looked, _changing(found))
         live.left = min(live.left, options.confirm_requests_max)
@@ -75,7 +76,7 @@ def _look_at(
     def look(item: tuple[int, Ordinals]) -> BitMap:
         return _look(live, judged.domains[item[0]], item[1])
 
-    with ThreadPoolExecutor(_BESIDE, thread_name_prefix="beside") as beside:
+    with Threads(_BESIDE, thread_name_prefix="beside") as beside:
         while live.left > 0 and (some := list(islice(wanted, _BESIDE))):
             for (number, _), done in zip(some, beside.map(look, some), strict=True):
                 if done:

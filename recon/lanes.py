@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import NamedTuple
 
 from recon.core.cuts import rest
 from recon.model import KeyRange
 from recon.pace import Pace
+from recon.threads import Threads
 
 #: A range may be cut each time it was listed for so many pages.
 PAGES_ALONE = 8
@@ -40,7 +41,7 @@ class Lanes:
     def run(self, parts: Sequence[Part], look: Callable[[Part], Sequence[Part]]) -> None:
         """Look at every part, and at what each look leaves over."""
         self._ranges = len(parts)
-        with ThreadPoolExecutor(max_workers=self._width, thread_name_prefix="list") as pool:
+        with Threads(max_workers=self._width, thread_name_prefix="list") as pool:
             running: set[Future[Sequence[Part]]] = {pool.submit(look, part) for part in parts}
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)

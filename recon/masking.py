@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 MASK = "***"
 #: A name and a password up to the last ``@``: a secret may hold ``/`` and ``@`` where a colon begins it.
@@ -33,6 +33,15 @@ def masked_values(text: str, values: Iterable[str]) -> str:
     for value in sorted(filter(None, values), key=len, reverse=True):
         text = text.replace(value, MASK)
     return masked(text)
+
+
+def masker(values: Iterable[str]) -> Callable[[str], str]:
+    """Return what does as ``masked_values`` does with these ``values``, for many texts."""
+    secrets = sorted({value for value in values if value}, key=len, reverse=True)
+    if not secrets:
+        return masked
+    any_of = re.compile("|".join(map(re.escape, secrets)))
+    return lambda text: masked(any_of.sub(MASK, text))
 
 
 def masked_address(address: str) -> str:

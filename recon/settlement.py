@@ -7,7 +7,6 @@ claims was looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,6 +23,7 @@ from recon.live_look import LiveLook
 from recon.memory import Hints
 from recon.model import OutstandingTask, ScrapeTask, Settlement, TaskState
 from recon.ports import Lister, StateStore, TaskQueue, TaskResult
+from recon.threads import Threads
 
 #: Seconds that one settlement may take before another may begin.
 TURN_S = 120.0
@@ -195,7 +195,7 @@ class _Pass:
         wanted = list(looks(column, np.arange(len(column))))
         known: set[str] = set()
         ordered = Hints.load(self._ports.state, self._ports.lake).ordered
-        with ThreadPoolExecutor(_LANES, thread_name_prefix="verify") as lanes:
+        with Threads(_LANES, thread_name_prefix="verify") as lanes:
             live = LiveLook(self._ports.lister, self._ports.requests_max, ordered=ordered, lanes=lanes)
             for look, reached in zip(wanted, lanes.map(live.of_folder, wanted), strict=True):
                 known.update(look.keys[:reached].to_list())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -15,6 +14,7 @@ from recon.memory import Hints
 from recon.model import Notice, Shard
 from recon.plan import Judgement, PlannedRange, PlannedReport, PlannedShard
 from recon.ports import Folders, Lister, Order
+from recon.threads import Threads
 
 #: A cold start looks for this many folders to cut at, with at most this many requests.
 _FOLDERS_WANTED = 128
@@ -111,7 +111,7 @@ def _points(lister: Lister, prefixes: Sequence[bytes], hints: Hints) -> _Points:
         return _Points((), Order(may_split=False, requests=0, detail="an earlier listing came out of order"))
     if hints.boundaries or not prefixes:
         return _Points(hints.boundaries, Order(may_split=True, requests=0))
-    with ThreadPoolExecutor(max_workers=_CONNECTIONS, thread_name_prefix="folders") as pool:
+    with Threads(max_workers=_CONNECTIONS, thread_name_prefix="folders") as pool:
         asked = pool.submit(_order, lister, (b"", *prefixes[:_ASKED_MAX]))
         found = _folders(lister, prefixes, pool)
         order = asked.result()
@@ -119,7 +119,7 @@ def _points(lister: Lister, prefixes: Sequence[bytes], hints: Hints) -> _Points:
     return _Points(keys, order, found.requests + order.requests)
 
 
-def _folders(lister: Lister, prefixes: Sequence[bytes], pool: ThreadPoolExecutor) -> Folders:
+def _folders(lister: Lister, prefixes: Sequence[bytes], pool: Threads) -> Folders:
     """Return folder prefixes, level by level, until there are enough to cut at."""
     found: list[bytes] = []
     level = list(prefixes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +16,7 @@ from recon.core.sketch import DomainSketch
 from recon.live_look import LiveLook
 from recon.model import Kind
 from recon.ports import Lister
+from recon.threads import Threads
 
 _LANES = 20
 
@@ -73,7 +73,7 @@ class VanishedLook:
 
     def _looked_at(self, chosen: Mapping[int, Ordinals]) -> pa.Table | None:
         judged = self.found.judged
-        with ThreadPoolExecutor(_LANES, thread_name_prefix="brake") as lanes:
+        with Threads(_LANES, thread_name_prefix="brake") as lanes:
             live = LiveLook(self.lister, self.most, judged.plan.ordered, lanes)
             for number, ordinals in chosen.items():
                 domain = judged.domains[number]

@@ -10,7 +10,7 @@ import pytest
 from recon.cli import LATER
 from recon.core.breaker import BreakerRule
 from recon.errors import ConfigError
-from recon.settings import Settings, load_settings, settings_schema
+from recon.settings import Settings, load_settings, secrets_of, settings_schema
 from recon.strict_yaml import parse_document, plain
 
 SCHEMA_FILE = Path(__file__).parents[1] / "config" / "recon.schema.json"
@@ -503,7 +503,6 @@ def test_an_endpoint_is_kept_without_its_password_and_says_so(tmp_path):
             "reconciliation_loop: {alert_on_failure: true}",
             "reconciliation_loop.alert_on_failure has no effect yet",
         ),
-        ("logging: {level: DEBUG}", "logging has no effect yet"),
     ],
 )
 def test_a_key_that_nothing_acts_on_yet_says_so(tmp_path, text, message):
@@ -587,3 +586,22 @@ def test_the_schema_accepts_the_contract_and_refuses_a_misspelled_key():
     jsonschema.validate(document, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**document, "s4": {}}, schema)
+
+
+@pytest.mark.parametrize("text", ["%(nonsense)s %(message)s", "{message}", "%(asctime)s"])
+def test_a_log_format_that_could_not_be_written_is_refused_where_it_stands(tmp_path, text):
+    with pytest.raises(ConfigError, match=r"recon\.yaml:\d+:\d+: .*expected "):
+        load(tmp_path, f"{LAKE}logging: {{format: '{text}'}}")
+
+
+def test_secrets_are_the_texts_that_nothing_may_show(tmp_path):
+    settings = load(
+        tmp_path,
+        f"{LAKE}broker: redis://me:hunter-22@localhost/0\n"
+        "scrapers: {a: {command: [x], env: {API_TOKEN: token-33, MODE: careful}}}\n"
+        "notifications: {slack: {webhook_url: 'https://hooks.slack.com/services/T1234567/B1234567/x9x9x9x9'}}",
+        {"RECON_ALERT_URLS": "json://u:pw%40pw-44@host/path-55"},
+    )
+    found = set(secrets_of(settings, {"AWS_SECRET_ACCESS_KEY": "key-666", "HOME": "/home/me", "X_KEY": "ab"}))
+    assert {"hunter-22", "token-33", "x9x9x9x9", "pw%40pw-44", "pw@pw-44", "path-55", "key-666"} <= found
+    assert not {"careful", "/home/me", "ab", "hooks.slack.com", "localhost"} & found

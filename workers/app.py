@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from celery import Celery
+from celery import Celery, Task
 from celery.signals import beat_init, worker_init
 
 from recon import access
-from recon.settings import is_supervised
+from recon.errors import ReconError
+from recon.masking import masker
+from recon.settings import is_supervised, secrets_of
+from workers import logs  # noqa: F401 - it waits for signals of Celery
 from workers.allocation import share_one_heap
 
 #: Header tasks are retried later than the broker's own claim on a lost message (6 s).
@@ -26,7 +29,28 @@ MAX_RETRIES = 3
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 share_one_heap()
-app = Celery("recon", amqp="workers.shown_arguments:Messages")
+
+
+class TaskFailedError(ReconError):
+    """Raised in place of an exception whose words hold a secret: Celery tells of what a task raised."""
+
+
+class MaskedTask(Task):  # type: ignore[type-arg]
+    """A task whose exceptions reach results, events and Flower without secrets."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the task."""
+        try:
+            return self.run(*args, **kwargs)
+        except Exception as error:
+            said = str(error)
+            shown = masker(secrets_of(access.settings()))(said)
+            if shown == said:
+                raise
+            raise TaskFailedError(f"{type(error).__name__}: {shown}") from None
+
+
+app = Celery("recon", amqp="workers.shown_arguments:Messages", task_cls=MaskedTask)
 app.config_from_object("workers.celery_config")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workers import logs
 from workers.app import app
 
 
@@ -10,6 +11,7 @@ def main() -> None:
 
     The tasks are sent by name: importing them, as Celery's own command does, takes 100 MB.
     """
+    logs.start("beat")
     app.finalize()
     app.Beat(loglevel="WARNING", quiet=True).start_scheduler()
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from recon import access, cycle, wiring
+from recon.adapters import logs
 from recon.core.progress import Phase, Progress, RunProgress, ScanWatch
 from recon.model import ShardProgress
 from recon.plan import Judgement
@@ -66,7 +67,8 @@ def _cycle(
 ) -> dict[str, Any]:
     cycle_id = access.new_cycle_id(wired.ports.clock())
     try:
-        ending = _ended(wired, cycle_id, flags, progress, planned)
+        with logs.within(cycle_id=cycle_id):
+            ending = _ended(wired, cycle_id, flags, progress, planned)
     except BaseException as error:
         dry_run = bool(flags.get("dry_run", wired.settings.dry_run.enabled))
         wired.aftermath.fail(cycle_id, failure_document(error), dry_run=dry_run)
@@ -92,7 +94,7 @@ def _ended(
             planned(wired.ports.state, judged)
             board = _OwnBoard(len(judged.scanned), progress)
             for shard in judged.scanned:
-                with ShardReport(board, cycle_id, shard) as report:
+                with logs.within(shard_id=shard.id), ShardReport(board, cycle_id, shard) as report:
                     cycle.scan_shard(wiring.counted(wired.ports, report.add), judged, shard)
             progress(RunProgress(Phase.CONCLUDING, len(judged.scanned), len(judged.scanned)))
             ending = cycle.conclude(wired.ports, judged, fence, spent_s)

@@ -125,6 +125,7 @@ def _outlive_nobody(server: uvicorn.Server) -> None:
 def main() -> None:
     """Serve by the settings alone, as a process of the daemon: ``python -m workers.serving [FLOWER]``."""
     chosen = access.settings()
+    access.start_logging(chosen, "web")
     linked = "".join(sys.argv[1:])
     serve(chosen, chosen.loop.health_check_host, chosen.loop.health_check_port, linked, lambda _: None)
 

@@ -58,7 +58,7 @@ class Staff:
 
         if {CONTROL, SCAN} <= consumers().keys():
             return False
-        log = access.workers_log(self._chosen)
+        log = access.new_workers_log(self._chosen)
         self._say(f"no worker answers: this run starts its own, for itself alone (they write to {log})")
         self._crew = self._stack.enter_context(
             Crew(child_environment(self._chosen), log, give_back_s=_GIVE_BACK_S)
@@ -71,7 +71,7 @@ class Staff:
         stack.callback(attendance.leave)
         # Before the crew starts: its workers would be taken for somebody else's, and wait until this is over.
         alone = attendance.alone(CREW_ENDS_S)
-        log = access.workers_log(self._chosen)
+        log = access.new_workers_log(self._chosen)
         self._crew = stack.enter_context(Crew(child_environment(self._chosen), log))
         if alone:
             succeed(access.lookout(self._chosen))

@@ -7,7 +7,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache, partial
 from typing import Any
@@ -15,9 +15,10 @@ from typing import Any
 from recon import access, cycle, wiring
 from recon.errors import BrokerError, CycleLockedError, LedgerLostError, ReconError, StateError
 from recon.maintenance import paused
-from recon.masking import masked
+from recon.masking import masker
 from recon.model import Stage
 from recon.plan import Judgement
+from recon.settings import secrets_of
 from workers.failures import failure_document
 from workers.retrying import FIRST, may_pass, next_attempt, through_outages
 from workers.shard_report import ShardReport
@@ -45,6 +46,11 @@ class PlannerLostError(ReconError):
 @cache
 def _wired() -> wiring.Engine:
     return wiring.engine(access.settings())
+
+
+@cache
+def _mask() -> Callable[[str], str]:
+    return masker(secrets_of(engine().settings))
 
 
 def engine() -> wiring.Engine:
@@ -117,7 +123,9 @@ def begin(cycle_id: str, flags: dict[str, Any]) -> list[str] | None:
                 shard_ids = [shard.id for shard in _planned(cycle_id, flags).scanned]
                 through_outages(lambda: ledger.open(cycle_id, shard_ids, engine().ports.clock()))
         if ledger.stage(cycle_id) is not Stage.SCANNING:
-            return ledger.remaining(cycle_id)
+            remaining = ledger.remaining(cycle_id)
+            _log.info("cycle %s is planned: %d shards to look at", cycle_id, len(remaining))
+            return remaining
     return None
 
 
@@ -160,6 +168,7 @@ def finish(cycle_id: str) -> None:
         with ledger.following(cycle_id):
             ledger.finished(cycle_id)
             engine().aftermath.follow(ending.report)
+        _log.info("cycle %s has finished", cycle_id)
     _loaded.cache_clear()
 
 
@@ -228,7 +237,7 @@ def _sketch_of(cycle_id: str, shard_id: str) -> str:
             return cycle.scan_shard(wiring.counted(wired.ports, report.add), judged, shard)
     except Exception as error:  # noqa: BLE001 - whatever it was, the cycle must come to its end
         _log.warning("shard %s of cycle %s has no result", shard_id, cycle_id, exc_info=True)
-        return masked(f"failed: {error}")
+        return _mask()(f"failed: {error}")
 
 
 def _conclude(cycle_id: str, fence: int) -> cycle.Ending:

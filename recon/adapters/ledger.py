@@ -14,6 +14,7 @@ import logging
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -83,8 +84,8 @@ class RedisLedger:
         """
         ended = Event()
         keeper = Thread(
-            target=self._keep,
-            args=(cycle_id, ended, holder, lease_s),
+            target=copy_context().run,
+            args=(self._keep, cycle_id, ended, holder, lease_s),
             name=f"lock of {cycle_id}",
             daemon=True,
         )

@@ -122,10 +122,12 @@ def _plan(config: Path | None, flags: dict[str, Any]) -> Iterator[dict[str, Any]
 def _adopted(config: Path | None, flags: dict[str, Any]) -> Settings:
     """Return the settings, which from now on are this process'; raise ``ConfigError`` for flags that fail."""
     from recon import access
+    from recon.adapters.logs import Stderr
     from recon.settings import adopt
 
     chosen = access.settings(config)
     adopt(chosen)
+    access.start_logging(chosen, "run", Stderr.PEOPLE)
     _check(flags["select"])
     return chosen
 

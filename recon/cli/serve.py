@@ -34,6 +34,7 @@ def serve(config: Path | None, *, as_json: bool, host: str | None, port: int | N
     number = chosen.loop.health_check_port if port is None else port
     from workers import serving
 
+    access.start_logging(chosen, "web")
     if not serving.is_loopback(where):
         click.echo(
             f"recon: {where} is not loopback: whoever reaches this port can read how the engine stands; put "

@@ -56,8 +56,10 @@ def work(
     if only_print:
         _print_plan(chosen, scrapers, as_json=as_json)
         return
+    from recon.adapters.logs import Stderr
     from recon.work import ShiftOptions
 
+    access.start_logging(chosen, "work", Stderr.PEOPLE)
     options = ShiftOptions(
         chosen.queues.visibility_s, jobs=jobs, weighted=weighted, once=once, max_tasks=max_tasks
     )

@@ -13,6 +13,7 @@ from recon.settings.load import (
     supervised,
 )
 from recon.settings.places import below
+from recon.settings.secrets import secrets_of
 from recon.settings.values import Settings
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "is_supervised",
     "load_settings",
     "scraper_environment",
+    "secrets_of",
     "settings_schema",
     "supervised",
     "tell_flower",

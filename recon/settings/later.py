@@ -21,7 +21,6 @@ _LATER: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (("notifications",), "no notifications are sent"),
     (("reconciliation_loop", "alert_channels"), "no alerts are sent"),
-    (("logging",), "what a run's own workers log goes to workers.log in the state folder"),
 )
 _KEYS_WITHOUT_EFFECT: tuple[tuple[str, ...], ...] = (
     ("version",),

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from recon.core.command_template import Argument, holes, parse_command, parse_url
 from recon.core.dims import COMPLETE, command_problem
 from recon.core.invalid import InvalidValueError, did_you_mean
+from recon.core.log_line import checked_format
 from recon.shapes import (
     Count,
     Duration,
@@ -222,12 +223,24 @@ class DryRunSection(Shape):
     skip_task_generation: Flag = False
 
 
+def _checked_log_format(text: str) -> str:
+    try:
+        return checked_format(text)
+    except InvalidValueError as error:
+        raise problem(error.message) from error
+
+
 class LoggingSection(Shape):
-    """Where logs go."""
+    """Where logs go (docs/logs.md)."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
-    format: Text = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
-    output_dir: Name | None = None
+    format: Annotated[Text, AfterValidator(_checked_log_format)] = Field(
+        "%(asctime)s - %(name)s - %(levelname)s - %(message)s",
+        description="A %-format of Python's logging, or json: one JSON object a line.",
+    )
+    output_dir: Name | None = Field(
+        None, description="<role>.log files here; null: standard error, workers.log for a run's own workers."
+    )
     max_file_size_mb: Positive = 100
     backup_count: Count = 5
 
