@@ -23,6 +23,7 @@ from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import RedisTaskQueue
 from recon.adapters.state_queue import StateTaskQueue
 from recon.aftermath import Aftermath
+from recon.alarm import alarm
 from recon.aws_reports import ReportPlace
 from recon.catalog_copies import choice
 from recon.core.binding import Catalog
@@ -388,6 +389,20 @@ def _own_prefixes(chosen: Settings) -> tuple[str, ...]:
     return tuple(f"{path}{ending}" for path, ending in found if path)
 
 
+def _unusable_channels(chosen: Settings) -> list[Notice]:
+    bell = alarm(chosen)
+    unusable = set(bell.services().unusable()) if bell.channels else set()
+    return [
+        Notice(
+            f"{one.name}: apprise does not understand this address, so no alert reaches it; its "
+            "documentation shows the form of each service's",
+            "RECON_ALERT_URLS",
+        )
+        for one in bell.channels
+        if one.id in unusable
+    ]
+
+
 def validated(chosen: Settings) -> dict[str, Any]:
     """Return what each data type comes to, with every warning, from the files alone (and local catalogs)."""
     inventory = load_inventory(chosen.inventory, chosen.source_overrides)
@@ -398,7 +413,7 @@ def validated(chosen: Settings) -> dict[str, Any]:
         notices.insert(
             0, Notice("the sample lake is not there yet, nor the catalog in it: recon run makes it")
         )
-    told = [*inventory.notices, *chosen.notices, *notices, *judged.notices]
+    told = [*inventory.notices, *chosen.notices, *notices, *judged.notices, *_unusable_channels(chosen)]
     scope = [text.encode() for text in chosen.s3.prefixes]
     outside = [
         Notice(f"{domain.name} lies outside s3.prefixes: its keys are unknown", domain.dataset.where)

@@ -493,16 +493,7 @@ def test_an_endpoint_is_kept_without_its_password_and_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "reconciliation_loop: {alert_channels: [email]}",
-            "reconciliation_loop.alert_channels has no effect yet",
-        ),
-        ("notifications: {enabled: true}", "notifications has no effect yet"),
         ("task_queue: {task_ttl_days: 30}", "task_queue.task_ttl_days has no effect yet"),
-        (
-            "reconciliation_loop: {alert_on_failure: true}",
-            "reconciliation_loop.alert_on_failure has no effect yet",
-        ),
     ],
 )
 def test_a_key_that_nothing_acts_on_yet_says_so(tmp_path, text, message):
@@ -529,11 +520,6 @@ def test_a_key_that_nothing_acts_on_yet_says_so(tmp_path, text, message):
 )
 def test_a_key_that_is_off_or_left_to_its_default_says_nothing(tmp_path, text):
     assert load(tmp_path, LAKE + text).notices == ()
-
-
-def test_alert_urls_that_nothing_uses_yet_say_so(tmp_path):
-    (notice,) = load(tmp_path, LAKE, {"RECON_ALERT_URLS": "slack://x"}).notices
-    assert notice.message == "RECON_ALERT_URLS has no effect yet: no alerts are sent"
 
 
 def test_keys_without_effect_are_listed(tmp_path):

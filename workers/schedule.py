@@ -1,4 +1,4 @@
-"""Beat's entries: the cycle, by its interval, the watchdog, and the care for the queues."""
+"""Beat's entries: the cycle, by its interval, the watchdog, the care for the queues, and the alerts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from recon.settings import Settings
 WATCHDOG_EVERY_S = 20.0
 #: Claims are settled, and the queues topped up, this often.
 TEND_EVERY_S = 10.0
+#: What is wrong is looked for, and told, this often.
+ALERT_EVERY_S = 30.0
 #: Whether this interval had its cycle is asked this often: one that was missed, or paused, runs late, once.
 SLOT_EVERY_S = 20.0
 #: When a beat that remembers nothing last asked: at once.
@@ -27,7 +29,8 @@ def entries(settings: Settings) -> dict[str, dict[str, Any]]:
         "options": {"expires": WATCHDOG_EVERY_S},
     }
     tend = {"task": "recon.tend", "schedule": TEND_EVERY_S, "options": {"expires": TEND_EVERY_S}}
-    always = {"watchdog": watchdog, "tend": tend}
+    alert = {"task": "recon.alert", "schedule": ALERT_EVERY_S, "options": {"expires": ALERT_EVERY_S}}
+    always = {"watchdog": watchdog, "tend": tend, "alert": alert}
     if every_s is None:
         return always
     look_s = min(every_s, SLOT_EVERY_S)

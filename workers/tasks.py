@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import chord
 
-from workers import steps, tending
+from workers import alerting, steps, tending
 from workers.app import task
 from workers.messages import (
     BEGIN,
@@ -73,6 +73,12 @@ def tend() -> None:
     """Settle claims, top the queues up, begin a cycle early when they run dry."""
     steps.note_consumed(steps.CONTROL_WORKER)
     tending.tend()
+
+
+@task(name="recon.alert", queue=CONTROL)
+def alert() -> None:
+    """Tell whom it concerns what is wrong, and what is over."""
+    alerting.alert()
 
 
 def dispatch(cycle_id: str, shard_ids: list[str]) -> None:

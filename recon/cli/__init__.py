@@ -35,6 +35,7 @@ COMMANDS = {
     ),
     "queue": ("recon.cli.queue", "Look at the scrapers' queues, and set single tasks or scrapers right."),
     "absent": ("recon.cli.absent", "Say which keys their sources do not have, and look at who says so."),
+    "alerts": ("recon.cli.alerts", "Show what is wrong now and who is told of it; send a test message."),
     "brake": ("recon.cli.brake", "Show the sudden losses that are held back, and release them."),
     "daemon": (
         "recon.cli.daemon",

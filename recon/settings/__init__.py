@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recon.settings.alert_channels import AlertChannel, alert_channels, alerts_failures
 from recon.settings.flower import flower_users, tell_flower
 from recon.settings.load import (
     adopt,
@@ -17,8 +18,11 @@ from recon.settings.secrets import secrets_of
 from recon.settings.values import Settings
 
 __all__ = [
+    "AlertChannel",
     "Settings",
     "adopt",
+    "alert_channels",
+    "alerts_failures",
     "below",
     "child_environment",
     "flower_users",

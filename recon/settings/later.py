@@ -15,12 +15,6 @@ from recon.strict_yaml import Document
 _NO_EFFECT_YET = "{key} has no effect yet: {instead}"
 _LATER: tuple[tuple[tuple[str, ...], str], ...] = (
     (("task_queue", "task_ttl_days"), "a task stays until a complete look finds its keys"),
-    (
-        ("reconciliation_loop", "alert_on_failure"),
-        "a failed cycle is told by its exit code and the log alone",
-    ),
-    (("notifications",), "no notifications are sent"),
-    (("reconciliation_loop", "alert_channels"), "no alerts are sent"),
 )
 _KEYS_WITHOUT_EFFECT: tuple[tuple[str, ...], ...] = (
     ("version",),
@@ -31,14 +25,12 @@ _KEYS_WITHOUT_EFFECT: tuple[tuple[str, ...], ...] = (
 )
 
 
-def later(document: Document, alert_urls: tuple[str, ...]) -> Iterator[Notice]:
+def later(document: Document) -> Iterator[Notice]:
     """Yield a notice for each key that is switched on before anything acts on it."""
     for path, instead in _LATER:
         if _is_on(_written(document.value, path)):
             key = ".".join(path)
             yield Notice(_NO_EFFECT_YET.format(key=key, instead=instead), document.where(path, key=True))
-    if alert_urls:
-        yield Notice(_NO_EFFECT_YET.format(key="RECON_ALERT_URLS", instead="no alerts are sent"))
 
 
 def without_effect(document: Document) -> tuple[str, ...]:

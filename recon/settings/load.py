@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from recon.settings.address import (
     refusals,
     storage_address,
 )
+from recon.settings.alert_channels import alert_notices
 from recon.settings.flower import FLOWER_AUTH
 from recon.settings.later import later, without_effect
 from recon.settings.scrapers import scrapers
@@ -38,6 +40,7 @@ INTERVAL, DRY_RUN = "RECON_INTERVAL_S", "RECON_DRY_RUN"
 COPY = "RECON_CONFIG_COPY"
 #: Variables that may hold secrets of the engine, and that no scraper needs.
 _OURS = ("RECON_REDIS_URL", "RECON_ALERT_URLS", FLOWER_AUTH)
+_BEFORE_ADDRESS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 _DAY_S = 86400.0
 _HOUR_S = 3600.0
 
@@ -199,7 +202,7 @@ def _settings(
         loop = loop.model_copy(update={"enabled": True})
     minutes = loop.interval_minutes
     endpoint = None if shape.s3.endpoint_url is None else endpoint_address(shape.s3.endpoint_url)
-    alert_urls = _comma_separated(origin.environ.get("RECON_ALERT_URLS", ""))
+    alert_urls = _addresses_in(origin.environ.get("RECON_ALERT_URLS", ""))
     return Settings(
         config_path=config_path,
         lake=addresses.lake,
@@ -229,7 +232,11 @@ def _settings(
         max_expected_keys=shape.max_expected_keys,
         scrapers_defaults=shape.scrapers_defaults,
         scrapers=scrapers(shape, origin.document, origin.cwd),
-        notices=(*_unsent(shape, endpoint, origin.document), *later(origin.document, alert_urls)),
+        notices=(
+            *_unsent(shape, endpoint, origin.document),
+            *later(origin.document),
+            *alert_notices(shape.notifications, loop, alert_urls, origin.document),
+        ),
         without_effect=without_effect(origin.document),
     )
 
@@ -255,8 +262,9 @@ def _inventory_path(written: str | None, folder: Path) -> Path:
     return next((place for place in places if place.exists()), places[0]).resolve()
 
 
-def _comma_separated(text: str) -> tuple[str, ...]:
-    return tuple(piece.strip() for piece in text.split(",") if piece.strip())
+def _addresses_in(text: str) -> tuple[str, ...]:
+    """Return comma-separated addresses; a comma that no address follows belongs to the one before it."""
+    return tuple(found for piece in _BEFORE_ADDRESS.split(text) if (found := piece.strip(" ,\t\n")))
 
 
 def _source_overrides(shape: SettingsShape, document: Document) -> tuple[SourceOverride, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from recon.masking import is_secret
+from recon.settings.flower import FLOWER_AUTH
 from recon.settings.values import Settings
 
 #: A shorter text would be found in words that are no secrets.
@@ -23,7 +24,7 @@ def secrets_of(settings: Settings, environ: Mapping[str, str] | None = None) -> 
     """
     environ = os.environ if environ is None else environ  # noqa: TID251 - settings are its only reader
     found = {*_of_names(environ.items()), *_of_alert_urls(settings)}
-    for user in environ.get("RECON_FLOWER_AUTH", "").split(","):
+    for user in environ.get(FLOWER_AUTH, "").split(","):
         found.add(user.partition(":")[2])
     for scraper in settings.scrapers.values():
         found.update(_of_names(scraper.env.items()))

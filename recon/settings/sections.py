@@ -245,10 +245,21 @@ class LoggingSection(Shape):
     backup_count: Count = 5
 
 
+def _checked_server(text: str) -> str:
+    if not text.startswith(("smtp://", "smtps://")) or not text.partition("://")[2].strip("/"):
+        raise problem("expected a mail server: smtp://host:25 or smtps://host")
+    return text
+
+
 class EmailSection(Shape):
     """Mail for alerts."""
 
     to: tuple[Name, ...] = ()
+    server: Annotated[Name, AfterValidator(_checked_server)] | None = Field(
+        None,
+        repr=False,
+        description="smtp://host:25 or smtps://host; default: a mailto(s):// address in RECON_ALERT_URLS.",
+    )
     subject_prefix: Text = "[recon]"
 
 
@@ -260,10 +271,15 @@ class SlackSection(Shape):
 
 
 class NotificationsSection(Shape):
-    """Who is told of critical gaps."""
+    """Who is told of what is wrong (docs/alerts.md)."""
 
     enabled: Flag = False
     critical_gaps_threshold: Count = 10
+    digest_s: PositiveDuration | None = Field(
+        None,
+        alias="digest",
+        description="All but critical alerts wait so long, and are told together.",
+    )
     email: EmailSection = Field(default_factory=EmailSection)
     slack: SlackSection = Field(default_factory=SlackSection)
 

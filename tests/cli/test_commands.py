@@ -16,7 +16,7 @@ README = Path(__file__).parents[2] / "README.md"
 CONTRACT = {
     *("run", "daemon", "down", "validate", "plan", "apply", "gaps", "explain", "diff", "coverage", "report"),
     *("status", "doctor", "init", "schema", "completion", "queue", "absent", "work", "serve", "brake"),
-    *("s3-inventory", "simulate", "pause", "resume"),
+    *("s3-inventory", "simulate", "pause", "resume", "alerts"),
 }
 
 
