@@ -19,11 +19,14 @@ from recon import access, outlook
 from recon.errors import ReconError
 from recon.settings import Settings, is_supervised
 from recon.standing import standing
+from workers import alerting
 from workers.watch import Watch
 from workers.web import Site, site_app
 
 #: Seconds that requests have to end once the server is to stop.
 GRACE_S = 3
+#: Seconds between two looks at what is to be told.
+ALERT_EVERY_S = 30.0
 #: Requests at once; more are answered 503.
 REQUESTS_MAX = 64
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
@@ -66,6 +69,7 @@ def serve(chosen: Settings, host: str, port: int, flower: str, listening: Callab
     )
     if is_supervised():
         threading.Thread(target=_outlive_nobody, args=(server,), name="supervisor", daemon=True).start()
+    threading.Thread(target=_alert, name="alerts", daemon=True).start()
     server.obey()
     listening(site_address(host, listener.getsockname()[1]))
     server.run(sockets=[listener])
@@ -114,6 +118,13 @@ class _Server(uvicorn.Server):
             sys.stdout.flush()
             os._exit(128 + number)
         self.should_exit = True
+
+
+def _alert() -> None:
+    """Tell what is wrong also while the broker is away, and with it whoever tells it else."""
+    while True:
+        time.sleep(ALERT_EVERY_S)
+        alerting.alert()
 
 
 def _outlive_nobody(server: uvicorn.Server) -> None:

@@ -248,11 +248,11 @@ def _held(standing: Standing) -> Iterator[Condition]:
 
 def _gaps(standing: Standing, limits: Limits) -> Iterator[Condition]:
     count = 0 if standing.report is None else int(standing.report["gaps"]["by_priority"]["critical"])
-    if count and count >= limits.critical_gaps:
+    if count > limits.critical_gaps:
         yield Condition(
             ConditionName.CRITICAL_GAPS,
             Severity.WARNING,
-            f"{count:,} critical gaps are open; {limits.critical_gaps:,} are told "
+            f"{count:,} critical gaps are open; more than {limits.critical_gaps:,} are told "
             "(notifications.critical_gaps_threshold)",
             "recon gaps --priority critical lists them; see that their scrapers run",
             standing.finished_at,
