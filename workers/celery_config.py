@@ -41,7 +41,8 @@ task_track_started = False
 worker_prefetch_multiplier = 1
 worker_cancel_long_running_tasks_on_connection_loss = False
 worker_deduplicate_successful_tasks = False
-worker_soft_shutdown_timeout = 10
+# With what Celery takes to end, SIGTERM to exit stays below ten seconds.
+worker_soft_shutdown_timeout = 7
 worker_enable_soft_shutdown_on_idle = True
 worker_hijack_root_logger = False
 worker_send_task_events = True
