@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from recon import access
+from recon.core.hosts import is_loopback
 from recon.errors import ConfigError, ReconError
 from recon.settings import Settings, adopt, flower_users, tell_flower
 
@@ -19,7 +20,6 @@ ADDRESS = "127.0.0.1"
 PORT = 5555
 #: What its list of tasks shows: ids of cycle and shard are the task's own.
 _COLUMNS = "name,uuid,routing_key,state,received,runtime,worker"
-_LOOPBACK = ("localhost", "::1")
 OPEN = (
     "Flower shows every task and can stop every worker, and nobody is asked for a password. Next: set "
     "RECON_FLOWER_AUTH=user:password, or start it with python -m workers.flower --unsafe-local, for this "
@@ -38,11 +38,6 @@ def refusal(address: str, users: str | None, *, unsafe_local: bool) -> str | Non
     if not unsafe_local:
         return OPEN
     return None if is_loopback(address) else _OPEN_AFAR.format(address=address or "every address")
-
-
-def is_loopback(address: str) -> bool:
-    """Tell whether only this host reaches what listens there."""
-    return address in _LOOPBACK or address.startswith("127.")
 
 
 def arguments(chosen: Settings, address: str, port: int, *, has_users: bool, persistent: bool) -> list[str]:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from recon.cli.common import common, print_json
+from recon.core.hosts import is_loopback
 
 
 @click.command()
@@ -35,7 +36,7 @@ def serve(config: Path | None, *, as_json: bool, host: str | None, port: int | N
     from workers import serving
 
     access.start_logging(chosen, "web")
-    if not serving.is_loopback(where):
+    if not is_loopback(where):
         click.echo(
             f"recon: {where} is not loopback: whoever reaches this port can read how the engine stands; put "
             "a proxy that asks for a password before it",

@@ -47,7 +47,7 @@ def test_a_broker_that_is_away_is_told_by_the_site(tmp_path, receiver):
         "lake: lake\ninventory: inventory.yaml\nstate_shared: true\nbroker: redis://127.0.0.1:1/0\n"
         f"notifications: {{enabled: true}}\nreconciliation_loop: {{health_check_port: {free_port()}}}\n"
     )
-    soon = "from recon import alarm; alarm.REST_S = 0.2; from recon.core import alerting; alerting._PATIENCE = {}"
+    soon = "import recon.alarm as a, recon.core.alerting as b; a.REST_S, b._PATIENCE = 0.2, {}"
     code = f"{soon}; from workers import serving; serving.ALERT_EVERY_S = 0.5; serving.main()"
     plain = {name: value for name, value in os.environ.items() if not name.startswith("RECON_")}
     told = {
