@@ -362,7 +362,7 @@ def test_the_settings_say_what_has_no_effect_yet_and_that_nobody_is_told_of_fail
     assert (
         said
         == [
-            "task_queue.task_ttl_days has no effect yet",  # written with its default, and no task leaves for its age
+            "task_queue.task_ttl_days has no effect yet",  # no task leaves for its age
             "a failed cycle is told to nobody",  # notifications are off, and no channel has an address
         ]
     )
