@@ -24,7 +24,7 @@ JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1))
 PYTEST = $(BIN)/python -m pytest
 TESTS = $(PYTEST) -n $(JOBS) --dist worksteal
 
-.PHONY: help demo-loop run test check lint format bench faults lock clean down
+.PHONY: help demo-loop run test check lint format bench faults soak lock clean down
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench: $(VENV)/.bench ## measure speed and memory (minutes); never part of the t
 
 faults: $(VENV)/.dev ## break everything in the fault matrix, on real processes (minutes), and print what came out; ARGS="--row 6"
 	$(BIN)/python tests/fault_matrix.py $(ARGS)
+
+soak: $(VENV)/.dev ## 500 cycles in a row over a changing lake: right answers, and nothing grows (15 minutes); ARGS="--cycles 50"
+	$(BIN)/python tests/soak.py $(ARGS)
 
 lock: ## resolve the locks again from pyproject.toml (needs uv on PATH); ARGS=--upgrade takes newer releases
 	@command -v uv >/dev/null || { echo "make lock needs uv on PATH: pip install uv" >&2; exit 2; }

@@ -57,6 +57,7 @@ ROWS = (
         "workers/test_faults.py::test_a_scan_worker_killed_and_replaced_changes_no_answer",
         (
             *of("workers/test_driver.py", "a_scan_worker_killed_in_the_middle_changes_no_answer"),
+            *of("faults/test_hosts.py", "two_hosts_run_a_cycle_together_and_survive_the_loss_of_either"),
             *of("workers/test_steps.py", "every_step_delivered_twice_changes_nothing"),
             *of("workers/test_steps.py", "a_shard_that_has_reported_is_not_looked_at_again"),
             *of("test_cycle.py", "shards_that_report_twice_and_out_of_order_change_nothing"),
@@ -481,6 +482,7 @@ ROWS = (
         "it is in no output, log, state file, task or metric",
         "test_masking.py::test_no_error_of_ours_holds_a_secret_whoever_prints_it",
         (
+            *of("faults/test_hosts.py", "two_hosts_run_a_cycle_together_and_survive_the_loss_of_either"),
             *of("cli/test_secrets.py", "no_command_shows_the_secret_of_an_address"),
             *of("test_settings.py", "no_message_and_no_repr_shows_a_password"),
             *of("adapters/test_scraper_processes.py", "no_secret_of_the_environment_is_told"),
