@@ -78,7 +78,7 @@ def test_a_misspelled_key_is_named_with_its_place_and_a_suggestion(place):
 
 
 def test_commands_of_later_releases_say_so(place):
-    done = place.recon("daemon", "--run-once")
+    done = place.recon("simulate", "--at", "now")
     assert done.returncode == 2
     assert "not yet available" in done.stderr
 
