@@ -126,6 +126,26 @@ def test_validate_says_what_the_guide_quotes(place):
 
 
 @needs_owner
+def test_the_lines_that_validate_offers_end_its_warnings_of_seasons_and_prefixes(place):
+    inventory, settings = place.folder / "data_inventory.yaml", place.folder / "reconciliation_config.yaml"
+    said = place.sh("recon validate").stderr
+    offers = re.findall(r"yaml:(\d+):7: .* write '(seasons: [^']+)'", said)
+    lines = inventory.read_text("utf-8").replace("expected_years: 63", "expected_years: 80").split("\n")
+    for number, line in reversed(offers):
+        lines.insert(int(number), f"        {line}")
+    inventory.write_text("\n".join(lines), "utf-8")
+    settings.write_text(
+        settings.read_text("utf-8").replace(
+            "    - nba_pbp\n", "    - nba_api_comprehensive\n    - nba_pbp\n"
+        ),
+        "utf-8",
+    )
+    done = place.sh("recon validate")
+    assert (done.returncode, len(offers)) == (0, 17)
+    assert not re.search("its description says|expected_years says|lies outside", done.stderr)
+
+
+@needs_owner
 def test_a_shadow_cycle_queues_and_writes_nothing_and_is_remembered(place):
     place.sh(step("cp reconciliation_config") + "\n" + step("sed -i 's/^  sample_rate"))
     shadow = (place.folder / "shadow.yaml").read_text("utf-8")
