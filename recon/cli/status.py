@@ -11,7 +11,7 @@ import click
 from recon.cli.common import common, print_json
 from recon.cli.tables import percent, say
 from recon.core.dims import METRICS, dims_values
-from recon.core.past_run import PastRun, Standing, standing
+from recon.core.past_run import PastRun, RunTally, run_tally
 
 if TYPE_CHECKING:
     from recon.trouble_book import Trouble
@@ -36,7 +36,7 @@ def status(config: Path | None, *, as_json: bool, metric: str | None) -> None:
     if metric is not None and document is not None:
         click.echo(str(dims_values(document)[metric]))
         return
-    found, troubles = standing(runs), load_troubles(state)
+    found, troubles = run_tally(runs), load_troubles(state)
     if as_json:
         print_json(_document(document, found, troubles))
         return
@@ -53,7 +53,7 @@ def status(config: Path | None, *, as_json: bool, metric: str | None) -> None:
 
 
 def _document(
-    report: Mapping[str, Any] | None, found: Standing, troubles: Mapping[str, Trouble]
+    report: Mapping[str, Any] | None, found: RunTally, troubles: Mapping[str, Trouble]
 ) -> dict[str, Any]:
     last: dict[str, Any] = dict.fromkeys((*_SHORT, "gaps", "tasks", "metrics"))
     if report is not None:
@@ -63,12 +63,13 @@ def _document(
     return {**last, "runs": found.document(), "troubles": told}
 
 
-def _print_runs(found: Standing) -> None:
+def _print_runs(found: RunTally) -> None:
     rate = "no attempt yet" if found.success_rate is None else f"{percent(found.success_rate)} finished"
     overlaps = (
         f"; {found.skipped_overlap:,} skipped, for another was running" if found.skipped_overlap else ""
     )
-    say(f"runs: {found.finished:,} finished, {found.failed:,} failed ({rate}){overlaps}")
+    dry = f"; {found.dry:,} dry runs are not among them" if found.dry else ""
+    say(f"runs: {found.finished:,} finished, {found.failed:,} failed ({rate}){overlaps}{dry}")
     say(f"last run: {_run(found.last)}")
     say(f"last good run: {_run(found.last_good)}")
 

@@ -80,8 +80,8 @@ class PastRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What the remembered runs tell; dry ones are left out of all but ``kept``.
+class RunTally:
+    """What the remembered runs tell; dry ones are left out of all but ``kept`` and ``dry``.
 
     ``success_rate`` is the share of the attempts that finished, None before the first one.
     """
@@ -92,6 +92,7 @@ class Standing:
     skipped_overlap: int
     last: PastRun | None
     last_good: PastRun | None
+    dry: int = 0
 
     @property
     def success_rate(self) -> float | None:
@@ -106,23 +107,25 @@ class Standing:
             "finished": self.finished,
             "failed": self.failed,
             "skipped_overlap": self.skipped_overlap,
+            "dry": self.dry,
             "success_rate": self.success_rate,
             "last_run": None if self.last is None else self.last.document(),
             "last_good_run": None if self.last_good is None else self.last_good.document(),
         }
 
 
-def standing(runs: Sequence[PastRun]) -> Standing:
+def run_tally(runs: Sequence[PastRun]) -> RunTally:
     """Return what ``runs``, the oldest first, come to."""
     real = [run for run in runs if not run.dry_run]
     numbers = {outcome: sum(run.outcome is outcome for run in real) for outcome in Outcome}
-    return Standing(
+    return RunTally(
         len(runs),
         numbers[Outcome.FINISHED],
         numbers[Outcome.FAILED],
         numbers[Outcome.SKIPPED_OVERLAP],
         _last(run for run in real if run.counts),
         _last(run for run in real if run.is_good),
+        len(runs) - len(real),
     )
 
 

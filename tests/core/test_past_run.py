@@ -15,7 +15,7 @@ from recon.core.past_run import (
     failed_run,
     finished_run,
     read_run,
-    standing,
+    run_tally,
     with_run,
 )
 
@@ -78,7 +78,7 @@ def test_a_run_that_met_another_cycle_was_skipped():
 
 
 def test_the_success_rate_leaves_out_dry_and_skipped_runs():
-    found = standing(
+    found = run_tally(
         [
             run("a"),
             run("b", exit_code=4, minutes=1),
@@ -93,7 +93,7 @@ def test_the_success_rate_leaves_out_dry_and_skipped_runs():
 
 
 def test_nothing_is_said_of_no_runs():
-    found = standing([])
+    found = run_tally([])
     assert (found.success_rate, found.last, found.last_good) == (None, None, None)
 
 
