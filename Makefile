@@ -60,7 +60,7 @@ bench: $(VENV)/.bench ## measure speed and memory (minutes); never part of the t
 faults: $(VENV)/.dev ## break everything in the fault matrix, on real processes (minutes), and print what came out; ARGS="--row 6"
 	$(BIN)/python tests/fault_matrix.py $(ARGS)
 
-soak: $(VENV)/.dev ## 500 cycles in a row over a changing lake: right answers, and nothing grows (15 minutes); ARGS="--cycles 50"
+soak: $(VENV)/.dev ## 500 cycles in a row over a changing lake: right answers, and nothing grows (20 minutes); ARGS="--cycles 50"
 	$(BIN)/python tests/soak.py $(ARGS)
 
 lock: ## resolve the locks again from pyproject.toml (needs uv on PATH); ARGS=--upgrade takes newer releases
