@@ -149,6 +149,13 @@ def running(tmp_path_factory) -> Iterator[House]:
     made.close()
 
 
+@pytest.fixture
+def edited(running) -> Iterator[House]:
+    """The running daemon's house, whose configuration is as it was afterwards."""
+    yield running
+    running.configure("lake: lake\n")
+
+
 @contextmanager
 def slow_lake(house: House, latency_s: float = 3.0) -> Iterator[S3Server]:
     with S3Server(KEYS, latency_s=latency_s) as server:
@@ -219,7 +226,7 @@ def test_what_dies_is_started_again(running, name):
 
 
 def test_a_broker_that_dies_is_started_again_and_the_cycle_ends(house):
-    with slow_lake(house, latency_s=2.0):
+    with slow_lake(house, latency_s=1.0):
         house.daemon()
         house.wait_for(lambda: open_cycles(house))
         record = json.loads((house.folder / ".recon" / "broker" / "server.pid").read_text())
@@ -235,7 +242,7 @@ def test_a_second_daemon_over_the_same_broker_is_refused_with_5(running):
 
 
 def test_a_second_signal_ends_it_at_once(house):
-    with slow_lake(house, latency_s=4.0):
+    with slow_lake(house, latency_s=1.5):
         process = house.daemon()
         house.wait_for(lambda: open_cycles(house))
         process.send_signal(signal.SIGTERM)
@@ -246,16 +253,16 @@ def test_a_second_signal_ends_it_at_once(house):
     assert not any(map(house.is_alive, PROCESSES))
 
 
-def test_a_wrong_configuration_is_told_and_the_last_good_one_stays(running):
-    running.configure("lake: lake\n", "interval_minutes: soon")
-    running.daemons[0].send_signal(signal.SIGHUP)
-    running.wait_for(lambda: "the last good one stays" in running.log)
-    assert "recon.yaml:3:" in running.log
-    before = running.log.count("scan worker started")
-    os.kill(running.pid_of("scan worker"), signal.SIGKILL)
-    running.wait_for(lambda: running.log.count("scan worker started") == before + 1)
+def test_a_wrong_configuration_is_told_and_the_last_good_one_stays(edited):
+    edited.configure("lake: lake\n", "interval_minutes: soon")
+    edited.daemons[0].send_signal(signal.SIGHUP)
+    edited.wait_for(lambda: "recon.yaml:3:" in edited.log)
+    assert "the last good one stays" in edited.log
+    before = edited.log.count("scan worker started")
+    os.kill(edited.pid_of("scan worker"), signal.SIGKILL)
+    edited.wait_for(lambda: edited.log.count("scan worker started") == before + 1)
     time.sleep(2.0)  # it reads its settings meanwhile: the good ones
-    assert running.is_alive("scan worker")
+    assert edited.is_alive("scan worker")
 
 
 def test_health_is_told_while_it_runs(running):
@@ -264,16 +271,16 @@ def test_health_is_told_while_it_runs(running):
     assert running.answer("/metrics") == 200
 
 
-def test_another_lake_is_not_taken_up_by_a_running_daemon(running):
-    running.configure("lake: elsewhere\n")
-    running.daemons[0].send_signal(signal.SIGHUP)
-    running.wait_for(lambda: "lake cannot change under a running daemon" in running.log)
+def test_another_lake_is_not_taken_up_by_a_running_daemon(edited):
+    edited.configure("lake: elsewhere\n")
+    edited.daemons[0].send_signal(signal.SIGHUP)
+    edited.wait_for(lambda: "lake cannot change under a running daemon" in edited.log)
 
 
-def test_a_good_configuration_is_taken_up_on_sighup(running):
-    running.configure("lake: lake\n", "interval_minutes: 7")
-    running.daemons[0].send_signal(signal.SIGHUP)
-    running.wait_for(lambda: "a cycle every 7 min" in running.log)
+def test_a_good_configuration_is_taken_up_on_sighup(edited):
+    edited.configure("lake: lake\n", "interval_minutes: 7")
+    edited.daemons[0].send_signal(signal.SIGHUP)
+    edited.wait_for(lambda: "a cycle every 7 min" in edited.log)
 
 
 def test_a_wrong_configuration_at_the_start_is_an_error_and_nothing_runs(house):
