@@ -132,17 +132,8 @@ def _frame(
 
 
 def _gap_row(gap: Gap) -> dict[str, Any]:
-    return {
-        "source": gap.source,
-        "data_type": gap.data_type,
-        "partition": dict(gap.partition),
-        "reason": gap.reason.value,
-        "priority": gap.priority.label,
-        "keys": gap.keys,
-        "have": gap.have,
-        "expected": gap.expected,
-        "first_seen_at": min(group.first_seen_at for group in gap.groups).astimezone(UTC),
-    }
+    first_seen_at = min(group.first_seen_at for group in gap.groups).astimezone(UTC)
+    return {**gap.document(), "first_seen_at": first_seen_at}
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

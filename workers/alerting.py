@@ -1,4 +1,4 @@
-"""The alerts of a control worker; while Redis is away, beat's tasks do not come, and the daemon tells."""
+"""The alerts of a control worker; while Redis is away, beat's tasks do not come, and the site tells."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from recon.masking import masker
 from recon.settings import is_supervised, secrets_of
 from workers import logs  # noqa: F401 - it waits for signals of Celery
 from workers.allocation import share_one_heap
+from workers.child import end_with_parent
 
 #: Header tasks are retried later than the broker's own claim on a lost message (6 s).
 RETRY_DELAY_S = 8
@@ -75,8 +75,7 @@ def _worker_stops_with_the_supervisor(**_: Any) -> None:
 
 def stop_with_the_supervisor() -> None:
     """Have this process stop once the one that started it, with a pipe as standard input, is gone."""
-    if is_supervised():
-        threading.Thread(target=_outlive_nobody, name="supervisor", daemon=True).start()
+    end_with_parent(_end)
 
 
 @worker_init.connect
@@ -92,10 +91,7 @@ def _be_at_work(**_: Any) -> None:
         attendance.join()
 
 
-def _outlive_nobody() -> None:
-    # os.read, not sys.stdin: a buffer locked by this thread would deadlock the pool's forked children.
-    while os.read(0, 1):
-        pass
+def _end() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_STOP_S)
     os._exit(1)

@@ -10,11 +10,25 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from recon.settings import supervised
+from recon.settings import is_supervised, supervised
+
+
+def end_with_parent(end: Callable[[], object]) -> None:
+    """Call ``end`` once the process that started this one as its child is gone; nobody else's is watched."""
+    if is_supervised():
+        threading.Thread(target=_outlive_nobody, args=(end,), name="supervisor", daemon=True).start()
+
+
+def _outlive_nobody(end: Callable[[], object]) -> None:
+    # os.read, not sys.stdin: a buffer locked by this thread would deadlock a pool's forked children.
+    while os.read(0, 1):
+        pass
+    end()
 
 
 class Child:

@@ -92,8 +92,8 @@ class Daemon:
             stack.enter_context(self._handlers())
             if self._settings.broker is None:
                 stack.enter_context(self._own_broker())
-            self._take_up(copy)
             stack.callback(self._stop)
+            self._take_up(copy)
             self._watch(copy)
 
     def _take_up(self, copy: Path) -> None:
@@ -223,15 +223,20 @@ def _roles(options: DaemonOptions) -> tuple[Role, ...]:
 
 def _check(settings: Settings) -> None:
     """Raise ``ConfigError`` for what is wrong; a process of its own looks, whose memory is let go."""
-    checked = subprocess.run(
-        [sys.executable, "-P", "-m", "workers.check"],
-        env=child_environment(settings),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_CHECK_S,
-        check=False,
-    )
+    try:
+        checked = subprocess.run(
+            [sys.executable, "-P", "-m", "workers.check"],
+            env=child_environment(settings),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_CHECK_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(
+            f"the check takes over {_CHECK_S:g} s. Next: see by recon validate where it hangs"
+        ) from error
     if checked.returncode:
         raise ConfigError(checked.stderr.strip() or f"the check ended with exit code {checked.returncode}")
 

@@ -16,9 +16,10 @@ import uvicorn
 
 from recon import access, outlook
 from recon.errors import ReconError
-from recon.settings import Settings, is_supervised
+from recon.settings import Settings
 from recon.standing import standing
 from workers import alerting
+from workers.child import end_with_parent
 from workers.watch import Watch
 from workers.web import Site, site_app
 
@@ -66,8 +67,7 @@ def serve(chosen: Settings, host: str, port: int, flower: str, listening: Callab
             timeout_graceful_shutdown=GRACE_S,
         )
     )
-    if is_supervised():
-        threading.Thread(target=_outlive_nobody, args=(server,), name="supervisor", daemon=True).start()
+    end_with_parent(server.stop)
     threading.Thread(target=_alert, name="alerts", daemon=True).start()
     server.obey()
     listening(site_address(host, listener.getsockname()[1]))
@@ -104,6 +104,10 @@ class _Server(uvicorn.Server):
         """Leave the signals to ``obey``."""
         yield
 
+    def stop(self) -> None:
+        """Answer what is under way, and end."""
+        self.should_exit = True
+
     def _signalled(self, number: int, _: FrameType | None) -> None:
         if self.should_exit:
             sys.stdout.flush()
@@ -116,12 +120,6 @@ def _alert() -> None:
     while True:
         time.sleep(ALERT_EVERY_S)
         alerting.alert()
-
-
-def _outlive_nobody(server: uvicorn.Server) -> None:
-    while os.read(0, 1):
-        pass
-    server.should_exit = True
 
 
 def main() -> None:

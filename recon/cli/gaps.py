@@ -41,14 +41,14 @@ def gaps(
     kept = [
         gap
         for gap in found.gaps
-        if reason in {None, gap.reason.value} and is_selected(_document(gap), selections)
+        if reason in {None, gap.reason.value} and is_selected(gap.document(), selections)
     ]
     if by_key:
         _print_keys(kept, priority, as_json=as_json)
         return
     kept = [gap for gap in kept if priority in {None, gap.priority.label}]
     if as_json:
-        print_json([_document(gap) for gap in kept])
+        print_json([gap.document() for gap in kept])
         return
     rows = [[gap.priority.label, gap.reason.value, printable(gap.name), _size(gap)] for gap in _ranked(kept)]
     table(["priority", "reason", "gap", "keys"], rows, right={3})
@@ -60,19 +60,6 @@ def _ranked(found: list[Any]) -> list[Any]:
 
 def _size(gap: Any) -> str:
     return f"{gap.keys:,}" if gap.expected is None else f"{gap.have}/{gap.expected}"
-
-
-def _document(gap: Any) -> dict[str, Any]:
-    return {
-        "source": gap.source,
-        "data_type": gap.data_type,
-        "partition": dict(gap.partition),
-        "reason": gap.reason.value,
-        "priority": gap.priority.label,
-        "keys": gap.keys,
-        "have": gap.have,
-        "expected": gap.expected,
-    }
 
 
 def _print_keys(found: list[Any], priority: str | None, *, as_json: bool) -> None:

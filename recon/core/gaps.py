@@ -80,6 +80,19 @@ class Gap:
         """Return ``source.type a=b,c=d`` (``-`` for no partition)."""
         return gap_name(self.source, self.data_type, self.partition)
 
+    def document(self) -> dict[str, Any]:
+        """Return it as ``recon gaps --json`` prints it."""
+        return {
+            "source": self.source,
+            "data_type": self.data_type,
+            "partition": dict(self.partition),
+            "reason": self.reason.value,
+            "priority": self.priority.label,
+            "keys": self.keys,
+            "have": self.have,
+            "expected": self.expected,
+        }
+
 
 def gap_name(source: str, data_type: str, partition: Label) -> str:
     """Return ``source.type a=b,c=d`` (``-`` for no partition)."""
