@@ -34,7 +34,10 @@ _LANES = 16
 
 @dataclass(slots=True)
 class Settled:
-    """What one settlement came to, in tasks; ``paused`` names scrapers that it stopped."""
+    """What one settlement came to, in tasks; ``paused`` names scrapers that it stopped.
+
+    ``left`` holds the states of what is outstanding after it.
+    """
 
     closed: int = 0
     reopened: int = 0
@@ -44,6 +47,7 @@ class Settled:
     absent: int = 0
     lists: int = 0
     gets: int = 0
+    left: frozenset[TaskState] = frozenset()
     paused: list[str] = field(default_factory=list)
     failures: tuple[str, ...] = ()
 
@@ -104,7 +108,8 @@ class _Pass:
         self._settle_plain()
         self._queue.tick()
         outstanding = self._outstanding()
-        self._bodies = {task.id: body for task in outstanding if (body := read_body(task)) is not None}
+        told_of = [task for task in outstanding if task.state is TaskState.CLAIMED or task.id in self._said]
+        self._bodies = {task.id: body for task in told_of if (body := read_body(task)) is not None}
         self._note_failures()
         # A claim without keys is judged by the next look at everything.
         named = [
@@ -114,10 +119,11 @@ class _Pass:
         ]
         self._judge(named[:_TASKS])
         self._note_dead()
-        self._withdraw_paused()
+        has_withdrawn = self._withdraw_paused()
         save_claims(self._ports.state, self._claims)
-        waiting = {task.id for task in self._outstanding() if task.state is TaskState.CLAIMED}
-        self._done.waiting = len(waiting)
+        left = self._outstanding() if named or has_withdrawn else outstanding
+        waiting = {task.id for task in left if task.state is TaskState.CLAIMED}
+        self._done.waiting, self._done.left = len(waiting), frozenset(task.state for task in left)
         read = zip(self._raws, self._results, strict=True)
         self._queue.collect([raw for raw, one in read if one is None or one.id not in waiting])
         return self._done
@@ -216,8 +222,8 @@ class _Pass:
                 names, scraper = names_of(body), scraper_of(body)
                 self._claims.note_dead(scraper, names, task.reason, self._now, self._ports.rules)
 
-    def _withdraw_paused(self) -> None:
-        """Take the tasks that wait for a paused scraper out of the queues; those for a probe stay."""
+    def _withdraw_paused(self) -> bool:
+        """Take the tasks that wait for a paused scraper out of the queues, if any; those for a probe stay."""
         paused = self._claims.paused() - self._claims.to_probe(self._now, self._ports.rules)
         waiting = [
             task.id
@@ -226,3 +232,4 @@ class _Pass:
         ]
         if waiting:
             self._queue.withdraw(waiting, fence=None)
+        return bool(waiting)

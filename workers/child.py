@@ -1,7 +1,7 @@
 """A process that another one started for itself: it ends when that one is gone, and nothing of it is left.
 
-It holds the reading end of a pipe, which closes with its parent, however that ends. It leads a process group
-of its own, so that Ctrl-C reaches only the parent.
+It holds the reading end of a pipe, its standard input, which closes with its parent, however that ends. It
+leads a process group of its own, so that Ctrl-C reaches only the parent.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from recon.settings import is_supervised, supervised
+
+#: Seconds between two looks at a child that is to end.
+_LOOK_S = 0.02
 
 
 def end_with_parent(end: Callable[[], object]) -> None:
@@ -32,48 +36,62 @@ def _outlive_nobody(end: Callable[[], object]) -> None:
 
 
 class Child:
-    """One Python process, started on construction. Its words go to ``log``, or where this process' go."""
+    """One process: its id, how to ask for its exit code, and the writing end of the pipe that it reads."""
 
-    def __init__(self, words: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> None:
-        output = None if log is None else os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            # -P: the working directory is the user's, who may keep a workers/ of their own there.
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
-                [sys.executable, "-P", *words],
-                env=supervised(environment),
-                stdin=subprocess.PIPE,
-                stdout=sys.stderr.fileno() if output is None else output,
-                stderr=output,
-                start_new_session=True,
-            )
-        finally:
-            if output is not None:
-                os.close(output)
-
-    @property
-    def pid(self) -> int:
-        """Return its process id."""
-        return self._process.pid
+    def __init__(self, pid: int, exit_code: Callable[[], int | None], lifeline: int) -> None:
+        self.pid = pid
+        self._exit_code = exit_code
+        self._lifeline = lifeline
 
     @property
     def exit_code(self) -> int | None:
         """Return how it ended, negative for a signal; None while it runs."""
-        return self._process.poll()
+        return self._exit_code()
 
     def terminate(self) -> None:
         """Ask it to stop."""
-        self._process.terminate()
+        if self.exit_code is None:
+            os.kill(self.pid, signal.SIGTERM)
 
     def await_end(self, patience_s: float) -> bool:
         """Wait until it has ended; False where it takes longer."""
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(max(0.0, patience_s))
+        give_up_at = time.monotonic() + patience_s
+        while self.exit_code is None and time.monotonic() < give_up_at:
+            time.sleep(_LOOK_S)
         return self.exit_code is not None
 
     def bury(self) -> None:
         """Make sure that nothing of it is left, its own children included."""
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+            os.killpg(self.pid, signal.SIGKILL)
+        if self.exit_code is None:  # one that leads no group yet
+            os.kill(self.pid, signal.SIGKILL)
+        while self.exit_code is None:
+            time.sleep(_LOOK_S)
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+
+
+def spawned(words: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> Child:
+    """Start a Python with ``words``; what it says goes to ``log``, else where this process' words go."""
+    output = None if log is None else os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    held, lifeline = os.pipe()
+    try:
+        # -P: the working directory is the user's, who may keep a workers/ of their own there.
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
+            [sys.executable, "-P", *words],
+            env=supervised(environment),
+            stdin=held,
+            stdout=sys.stderr.fileno() if output is None else output,
+            stderr=output,
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(lifeline)
+        raise
+    finally:
+        os.close(held)
+        if output is not None:
+            os.close(output)
+    return Child(process.pid, process.poll, lifeline)

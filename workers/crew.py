@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from recon.errors import ReconError
-from workers.child import Child
+from workers.child import Child, spawned
 
 _QUEUES = ("recon.control", "recon.scan")
 #: A worker that keeps dying is not started for ever.
@@ -76,4 +76,4 @@ class Crew:
             raise CrewLostError(
                 f"the workers keep dying; see {self._log}, or run in one process: recon run --inline",
             )
-        return Child(["-m", "workers.member", queue], self._environment, self._log)
+        return spawned(["-m", "workers.member", queue], self._environment, self._log)

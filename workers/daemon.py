@@ -14,16 +14,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import NoReturn
 
 from recon import access
-from recon.errors import BrokerError, ConfigError, CycleLockedError, ReconError
+from recon.errors import ConfigError, CycleLockedError, ReconError
 from recon.settings import Settings, child_environment, flower_users, load_settings
 from workers import flower
+from workers.nursery import born
 from workers.succession import CREW_ENDS_S, forsake
 from workers.supervisor import Role, Supervisor
 
@@ -39,6 +40,8 @@ _BEAT = Role("beat", ("-m", "workers.beat"), 1.0)
 _WEB = Role("web", ("-m", "workers.serving"), 2.0)
 _WEB_WITH_FLOWER = Role("web", (*_WEB.words, f"http://{flower.ADDRESS}:{flower.PORT}/"), 2.0)
 _FLOWER = Role("flower", ("-m", "workers.flower"), 2.0)
+#: What sends out again what an open cycle waits for, and the seconds that it may take.
+_RESUMPTION, _RESUMED_S = ("-m", "workers.resumption"), 10.0
 #: Nothing new is begun before what is under way is asked to end.
 _STOP_ORDER = (_BEAT.name,)
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
@@ -100,7 +103,7 @@ class Daemon:
         """Start the processes by the settings as they are now."""
         shutil.copyfile(self._settings.config_path, copy)
         environment = child_environment(self._settings, copy=copy)
-        self._supervisor = Supervisor(_roles(self._options), environment, self._say)
+        self._supervisor = Supervisor(_roles(self._options), environment, self._say, born)
         self._supervisor.start()
         self._resume()
         self._announce()
@@ -147,16 +150,10 @@ class Daemon:
         self._take_up(copy)
 
     def _resume(self) -> None:
-        """Send out again what the cycle that was under way still waits for."""
-        from workers.messages import send_again  # noqa: PLC0415 - Celery takes 0.2 s; the processes start meanwhile
-
-        look = access.lookout(self._settings)
-        with suppress(BrokerError):
-            for cycle_id in look.ledger.open_cycles():
-                remaining = look.ledger.remaining(cycle_id)
-                if remaining or look.ledger.refs(cycle_id):
-                    self._say(f"cycle {cycle_id} goes on: {len(remaining)} shards are still to be looked at")
-                    send_again(cycle_id, remaining)
+        """Have what the cycle that was under way still waits for sent out again."""
+        resumption = born(_RESUMPTION, child_environment(self._settings))
+        resumption.await_end(_RESUMED_S)
+        resumption.bury()
 
     def _revive_broker(self) -> None:
         try:

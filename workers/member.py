@@ -21,8 +21,9 @@ ROLES: dict[str, dict[str, Any]] = {
 }
 
 
-def main(queue: str) -> int:
+def main() -> int:
     """Work on one queue until told to stop; return the exit code."""
+    queue = sys.argv[1]
     worker = app.Worker(
         hostname=host_format(default_nodename(f"{queue.rpartition('.')[2]}@%h")),
         queues=[queue],
@@ -38,4 +39,4 @@ def main(queue: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main())

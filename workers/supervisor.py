@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from workers.child import Child
+from workers.child import Child, spawned
 
 #: Seconds before a process that died is started again, doubled with each death in a row, up to the longest.
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
@@ -39,6 +39,7 @@ class Supervisor:
     roles: Sequence[Role]
     environment: Mapping[str, str]
     say: Callable[[str], None]
+    born: Callable[[Sequence[str], Mapping[str, str]], Child] = spawned
     _posts: list[_Post] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +81,7 @@ class Supervisor:
         return {post.role.name: post.child.pid for post in self._posts if post.child is not None}
 
     def _start(self, post: _Post) -> None:
-        post.child = Child(post.role.words, self.environment)
+        post.child = self.born(post.role.words, self.environment)
         post.began_at = time.monotonic()
         self.say(f"{post.role.name} started (process {post.child.pid})")
 

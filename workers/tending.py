@@ -42,9 +42,10 @@ def tend() -> Settled | None:
         return done  # no cycle has finished yet
     if report["dry_run"]:
         return done
+    states = done.left
     if _is_waiting(report) and done.changed:
         _refill(wired)
-    states = {task.state for task in ports.queue.outstanding(options.lake)}
+        states = frozenset(task.state for task in ports.queue.outstanding(options.lake))
     if states <= {TaskState.CLAIMED}:
         _begin_early(wired, report, is_awaited=bool(states))
     return done

@@ -56,6 +56,7 @@ daemonize yes
 pidfile "{folder}/daemon.pid"
 logfile "{folder}/server.log"
 set-proc-title no
+hz 2
 """
 
 

@@ -6,6 +6,7 @@ from recon.settings.alert_channels import AlertChannel, alert_channels, alerts_f
 from recon.settings.flower import flower_users, tell_flower
 from recon.settings.load import (
     adopt,
+    become,
     child_environment,
     is_supervised,
     load_settings,
@@ -23,6 +24,7 @@ __all__ = [
     "adopt",
     "alert_channels",
     "alerts_failures",
+    "become",
     "below",
     "child_environment",
     "flower_users",

@@ -141,6 +141,12 @@ def supervised(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, SUPERVISED: "1"}
 
 
+def become(environment: Mapping[str, str]) -> None:
+    """Make this the environment of this process, which was forked from one with another."""
+    os.environ.clear()  # noqa: TID251 - settings alone touch it
+    os.environ.update(environment)  # noqa: TID251 - as above
+
+
 def is_supervised() -> bool:
     """Tell whether this process was started with ``supervised``."""
     return os.environ.get(SUPERVISED) == "1"  # noqa: TID251 - settings are its only reader

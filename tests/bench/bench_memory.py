@@ -142,7 +142,7 @@ def scan_worker(parent: int) -> Path | None:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             ours = f"PPid:\t{parent}\n" in (process / "status").read_text()
-            if ours and b"recon.scan" in (process / "cmdline").read_bytes().split(b"\0"):
+            if ours and b"recon.scan" in (process / "cmdline").read_bytes():
                 return process
         except OSError:
             continue
