@@ -49,8 +49,8 @@ class Running:
         found = {self.daemon.pid}
         while more := {int(pid) for pid, parent, _ in rows if int(parent) in found} - found:
             found |= more
-        broker = str(self.folder / ".recon" / "broker")
-        return {int(pid): words for pid, _, words in rows if int(pid) in found or broker in words}
+        broker = str(self.folder / ".recon" / "broker" / "broker.conf")
+        return {int(pid): words for pid, _, words in rows if int(pid) in found or words.endswith(broker)}
 
     def server(self) -> redis.Redis:
         """Return a client of the embedded broker."""
