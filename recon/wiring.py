@@ -139,6 +139,7 @@ def task_queue(chosen: Settings, redis: Mapping[str, RedisBroker]) -> RedisTaskQ
         caps=limits.per_level,
         max_per_run=limits.in_all,
         visibility_s=chosen.queues.visibility_s,
+        dead_kept_s=chosen.task_queue.task_ttl_days * 86400,
     )
 
 

@@ -357,10 +357,9 @@ def test_the_settings_say_what_has_no_effect():
     )
 
 
-def test_the_settings_say_what_has_no_effect_yet_and_that_nobody_is_told_of_failures():
+def test_the_settings_say_that_nobody_is_told_of_failures():
     said = [notice.message.split(":")[0] for notice in load_settings(SETTINGS, {}, cwd=FOLDER).notices]
     assert said == [
-        "task_queue.task_ttl_days has no effect yet",  # no task leaves for its age
         "a failed cycle is told to nobody",  # notifications are off, and no channel has an address
     ]
 

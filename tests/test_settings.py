@@ -491,18 +491,6 @@ def test_an_endpoint_is_kept_without_its_password_and_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("task_queue: {task_ttl_days: 30}", "task_queue.task_ttl_days has no effect yet"),
-    ],
-)
-def test_a_key_that_nothing_acts_on_yet_says_so(tmp_path, text, message):
-    (notice,) = load(tmp_path, LAKE + text).notices
-    assert notice.message.startswith(message)
-    assert notice.where.startswith("recon.yaml:2:")
-
-
-@pytest.mark.parametrize(
     "text",
     [
         "",

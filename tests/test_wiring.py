@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import time
+
 import pytest
+from queue_machine import LISTS, SEEN, task
 
 from recon.access import down
+from recon.model import Settlement
+from recon.ports import TaskResult
 from recon.settings import load_settings
-from recon.wiring import engine, options, planned, report_files, report_place
+from recon.wiring import engine, options, planned, report_files, report_place, servers, task_queue
 
 
 @pytest.mark.parametrize("lake", ["file://{folder}/real", "file://{folder}/link"])
@@ -83,3 +88,23 @@ def test_reports_are_looked_for_only_where_they_are_wanted(tmp_path, monkeypatch
     finally:
         down(chosen)
     assert any("report" in notice.message for notice in told) is looked_for
+
+
+@pytest.mark.parametrize(("days", "outcome"), [("7", "dead"), ("0", "new")])
+def test_a_task_that_was_given_up_is_published_again_once_its_days_are_over(tmp_path, days, outcome):
+    (tmp_path / "recon.yaml").write_text(
+        f"lake: lake\ninventory: inventory.yaml\ntask_queue: {{task_ttl_days: {days}}}\n"
+    )
+    chosen = load_settings("recon.yaml", {}, cwd=tmp_path)
+    try:
+        redis = servers(chosen)
+        queue = task_queue(chosen, redis)
+        queue.publish([task(0, 1)], fence=1, observed_at=SEEN)
+        redis["broker"].command("LPOP", LISTS[1])
+        queue.settle([TaskResult(task(0, 1).id, Settlement.POISON, error="it breaks whoever reads it")])
+        time.sleep(0.01)
+        queue.tick()
+        told = queue.publish([task(0, 1)], fence=1, observed_at=SEEN)
+    finally:
+        down(chosen)
+    assert told == {task(0, 1).id: outcome}

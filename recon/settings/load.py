@@ -23,7 +23,7 @@ from recon.settings.address import (
 )
 from recon.settings.alert_channels import alert_notices
 from recon.settings.flower import FLOWER_AUTH
-from recon.settings.later import later, without_effect
+from recon.settings.idle import without_effect
 from recon.settings.scrapers import scrapers
 from recon.settings.sections import SettingsShape
 from recon.settings.values import Settings
@@ -240,7 +240,6 @@ def _settings(
         scrapers=scrapers(shape, origin.document, origin.cwd),
         notices=(
             *_unsent(shape, endpoint, origin.document),
-            *later(origin.document),
             *alert_notices(shape.notifications, loop, alert_urls, origin.document),
         ),
         without_effect=without_effect(origin.document),

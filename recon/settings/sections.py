@@ -135,7 +135,9 @@ class TaskQueueSection(Shape):
 
     max_tasks_per_run: Count = 1000
     max_tasks_per_priority: LevelCapsSection = Field(default_factory=LevelCapsSection)
-    task_ttl_days: Number = 30.0
+    task_ttl_days: Number = Field(
+        7.0, description="How long tasks given up are kept; none is published anew."
+    )
     output_file: Name = "inventory/gaps.json"
     unproven_max: Count = 5
     max_share_per_source: Fraction = 0.5
