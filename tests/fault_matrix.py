@@ -667,9 +667,7 @@ def markdown() -> str:
             if len(shown) > 1
             else f", in {next(iter(files))}"
         )
-        lines.append(
-            f"| {row.number} | {row.fault} | {row.outcome} | *{shown[0]}*{more} {', '.join(files)} |"
-        )
+        lines.append(f"| {row.number} | {row.fault} | {row.outcome} | *{shown[0]}*{more} |")
     return "\n".join(lines)
 
 
