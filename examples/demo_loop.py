@@ -24,6 +24,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 GIVES_UP_AFTER_S = 300
 #: Tasks that are done before the scraper is killed.
 KILLED_AFTER = 40
+#: Seconds between two looks; each starts a process, which costs a second of work.
+LOOKS_EVERY_S = 3
 RECON = [sys.executable, "-c", "from recon.cli import main; main()"]
 
 
@@ -84,9 +86,11 @@ class Demo:
 def workers(demo: Demo, stack: ExitStack) -> None:
     """Start what the Procfile names: a control worker, a scan worker, beat."""
     celery = ("-m", "celery", "-A", "workers.app")
-    threads = ("--pool", "threads")
+    prefork, threads = ("--pool", "prefork"), ("--pool", "threads")
     stack.enter_context(
-        demo.process(*celery, "worker", "-Q", "recon.control", "--pool", "solo", "-n", "control@%h")
+        demo.process(
+            *celery, "worker", "-Q", "recon.control", *prefork, "--concurrency", "1", "-n", "control@%h"
+        )
     )
     stack.enter_context(
         demo.process(*celery, "worker", "-Q", "recon.scan", *threads, "--concurrency", "4", "-n", "scan@%h")
@@ -105,7 +109,7 @@ def run(demo: Demo) -> int:
         )
         workers(demo, stack)
         url = demo.recon("queue", "ls")["redis"]
-        scraper = (str(REPOSITORY / "examples" / "fill_lake.py"), url, "--pause", "0.05")
+        scraper = (str(REPOSITORY / "examples" / "fill_lake.py"), url, "--pause", "0.02")
         first = stack.enter_context(demo.process(*scraper))
         demo.say(f"a scraper works (process {first.pid})")
         killed = False
@@ -127,7 +131,7 @@ def run(demo: Demo) -> int:
                 if status["gaps"]["total"] == 0 and status["cycle_id"] != report["cycle_id"]:
                     demo.say(f"cycle {status['cycle_id']} finds no gap, and the queues are empty")
                     return 0
-            time.sleep(1)
+            time.sleep(LOOKS_EVERY_S)
     demo.say("gaps are still open; the log is demo.log in the folder")
     return 1
 

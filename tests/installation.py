@@ -23,7 +23,8 @@ INVENTORY = """
 dimensions: {n: {integers: "0..39", width: 3}}
 expected_coverage: {nba: {data_types: {box: {path_patterns: ["box/{n}.json"]}}}}
 """
-BEGIN = "from workers.tasks import scheduled_cycle; scheduled_cycle.apply_async(({every_s},))"
+#: By name, as beat does: importing the tasks takes a second.
+BEGIN = "from workers.app import app; app.send_task('recon.scheduled_cycle', ({every_s},))"
 
 
 class Site:

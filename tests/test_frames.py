@@ -10,7 +10,7 @@ import sys
 
 import pandas as pd
 import pytest
-from engine_place import new_place
+from engine_place import sampled_place
 
 import recon
 
@@ -56,8 +56,8 @@ HISTORY = {
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    made = new_place(tmp_path_factory.mktemp("frames"))
+def place(tmp_path_factory, sample):
+    made = sampled_place(tmp_path_factory.mktemp("frames"), sample)
     made.run("--inline")
     made.run("--inline", "--dry-run")
     yield made

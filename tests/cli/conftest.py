@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from engine_place import new_place
+from engine_place import sampled_place
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    made = new_place(tmp_path_factory.mktemp("finished"))
+def finished(tmp_path_factory, sample):
+    made = sampled_place(tmp_path_factory.mktemp("finished"), sample)
     made.run("--inline")
     yield made
     made.recon("down")

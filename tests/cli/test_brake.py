@@ -6,14 +6,14 @@ import json
 import shutil
 
 import pytest
-from engine_place import new_place
+from engine_place import own_sampled_place
 
 SCOPE = "source:hoopr+type:play_by_play"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    made = new_place(tmp_path_factory.mktemp("braked"))
+def place(tmp_path_factory, sample):
+    made = own_sampled_place(tmp_path_factory.mktemp("braked"), sample)
     made.run("--inline")
     shutil.rmtree(made.lake / "hoopr")
     made.run("--inline")

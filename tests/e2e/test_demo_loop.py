@@ -6,11 +6,12 @@ import subprocess
 import sys
 
 import pytest
-from engine_place import REPOSITORY
+from engine_place import REPOSITORY, own_sample
 
 
 @pytest.mark.timeout(320)
-def test_the_demo_ends_with_every_gap_closed_and_the_queues_empty(tmp_path):
+def test_the_demo_ends_with_every_gap_closed_and_the_queues_empty(tmp_path, sample):
+    own_sample(tmp_path / "demo" / "sample-lake", sample)
     words = [
         sys.executable,
         str(REPOSITORY / "examples" / "demo_loop.py"),

@@ -5,8 +5,26 @@ from __future__ import annotations
 import json
 import shutil
 
+import pytest
+from engine_place import new_place
 
-def test_a_first_run_finds_exactly_the_planted_faults_and_a_second_run_queues_nothing_twice(place):
+
+@pytest.fixture
+def empty_place(tmp_path):
+    """A place as a new user's: the first run makes the lake."""
+    made = new_place(tmp_path)
+    yield made
+    made.recon("down")
+
+
+def replace(path, content: bytes) -> None:
+    """Write a new object: the old one's bytes are those of the shared lake."""
+    path.unlink()
+    path.write_bytes(content)
+
+
+def test_a_first_run_finds_exactly_the_planted_faults_and_a_second_run_queues_nothing_twice(empty_place):
+    place = empty_place
     first = place.run()
     planted = place.manifest
     found = place.gap_keys()
@@ -27,7 +45,8 @@ def test_a_first_run_finds_exactly_the_planted_faults_and_a_second_run_queues_no
     assert second["verdicts"] == first["verdicts"]
 
 
-def test_deleted_files_are_queued_and_restored_ones_are_withdrawn(place):
+def test_deleted_files_are_queued_and_restored_ones_are_withdrawn(own_place):
+    place = own_place
     before = place.run("--inline")
     known = place.gap_keys()
     victims = [
@@ -100,26 +119,28 @@ def test_a_selection_leaves_everything_else_unknown_and_withdraws_nothing(place)
     assert narrow["tasks"]["outstanding"] == everything["tasks"]["outstanding"]
 
 
-def test_an_unreadable_catalog_is_stood_in_for_by_its_last_good_copy(place):
+def test_an_unreadable_catalog_is_stood_in_for_by_its_last_good_copy(own_place):
+    place = own_place
     before = place.run("--inline")
     games = place.lake / "_catalogs/games.csv"
     whole = games.read_bytes()
     for content in (b"", b"\x00" * 1000, whole[: len(whole) // 4]):
-        games.write_bytes(content)
+        replace(games, content)
         report = place.run("--inline")
         assert report["skipped"] == []
         assert report["verdicts"] == before["verdicts"]
         assert any("last good copy" in line for line in report["warnings"])
         assert report["tasks"]["withdrawn"] == report["tasks"]["published"] == 0
         assert report["tasks"]["outstanding"] == before["tasks"]["outstanding"]
-    games.write_bytes(whole)
+    replace(games, whole)
     assert not any("last good copy" in line for line in place.run("--inline")["warnings"])
 
 
-def test_an_unreadable_catalog_without_a_copy_skips_its_types_says_so_and_exits_4(place):
+def test_an_unreadable_catalog_without_a_copy_skips_its_types_says_so_and_exits_4(own_place):
+    place = own_place
     before = place.run("--inline")
     shutil.rmtree(place.folder / ".recon/catalogs")
-    (place.lake / "_catalogs/games.csv").write_bytes(b"")
+    replace(place.lake / "_catalogs/games.csv", b"")
     done = place.recon("run", "--inline", "--json")
     report = json.loads(done.stdout)
     assert done.returncode == 4

@@ -10,14 +10,14 @@ import sys
 import time
 
 import pytest
-from engine_place import new_place
+from engine_place import sampled_place
 
 RUN = [sys.executable, "-c", "from recon.cli import main; main()", "run", "--json"]
 
 
 @pytest.fixture
-def place(tmp_path):
-    made = new_place(tmp_path)
+def place(tmp_path, sample):
+    made = sampled_place(tmp_path, sample)
     yield made
     made.recon("down")
 
