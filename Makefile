@@ -22,7 +22,8 @@ LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
 # Many tests wait for workers and leases: a process more than there are cores keeps the cores busy.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 PYTEST = $(BIN)/python -m pytest
-TESTS = $(PYTEST) -n $(JOBS) --dist worksteal
+# One process runs all of a file, so that what its tests share is set up once; tests/conftest.py has the order.
+TESTS = $(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo-loop run test check lint format bench faults soak lock clean down
 

@@ -87,11 +87,8 @@ def workers(demo: Demo, stack: ExitStack) -> None:
     """Start what the Procfile names: a control worker, a scan worker, beat."""
     celery = ("-m", "celery", "-A", "workers.app")
     prefork, threads = ("--pool", "prefork"), ("--pool", "threads")
-    stack.enter_context(
-        demo.process(
-            *celery, "worker", "-Q", "recon.control", *prefork, "--concurrency", "1", "-n", "control@%h"
-        )
-    )
+    control = ("-Q", "recon.control", *prefork, "--concurrency", "1", "-n", "control@%h")
+    stack.enter_context(demo.process(*celery, "worker", *control))
     stack.enter_context(
         demo.process(*celery, "worker", "-Q", "recon.scan", *threads, "--concurrency", "4", "-n", "scan@%h")
     )

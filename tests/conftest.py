@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 from engine_place import shared_sample
+
+#: The files that take longest. A file is run by one process, and these are begun first: what is begun last is short.
+LONGEST = (
+    "workers/test_daemon.py",
+    "workers/test_driver.py",
+    "workers/test_faults.py",
+    "e2e/test_demo_loop.py",
+    "e2e/test_report_run.py",
+    "e2e/test_deployment.py",
+    "e2e/test_sample_lake_run.py",
+    "workers/test_no_secrets.py",
+    "test_soak.py",
+    "test_examples.py",
+    "e2e/test_set_up.py",
+    "cli/test_work.py",
+)
 
 # In a shell's background Ctrl-C is ignored, and by every process that a test starts too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -16,3 +33,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def sample(tmp_path_factory):
     """A sample lake that nothing may be written to: it is the whole test run's."""
     return shared_sample(tmp_path_factory.getbasetemp())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    turns = {Path(__file__).parent / name: turn for turn, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turns.get(item.path, len(turns)))

@@ -111,7 +111,7 @@ def test_a_report_in_another_bucket_is_read_there(monkeypatch, tmp_path):
         )
         s3 = {"endpoint_url": server.url, "region": "us-east-1", "inventory_bucket": "the-reports"}
         engine.write({"lake": "s3://the-lake", "inventory": "inventory.yaml", "s3": s3})
-        report = engine.place.run()
+        report = engine.place.run("--inline")
         assert report["observed"]["source"] == "aws_inventory"
         is_truth(engine, report)
         engine.place.recon("down")
@@ -147,7 +147,7 @@ def denied(engine, delivered) -> str:
 BROKEN = [
     pytest.param("folder", cut, (), id="cut, through workers"),
     pytest.param("folder", altered, ("--inline",), id="MD5, inline"),
-    pytest.param("s3", denied, (), id="403, through workers"),
+    pytest.param("s3", denied, ("--inline",), id="403, inline"),
     pytest.param("s3", cut, ("--inline",), id="cut, on S3, inline"),
 ]
 

@@ -42,10 +42,14 @@ def test_queues_without_a_worker_that_answers_fail_with_the_command_that_starts_
         assert "celery -A workers.app worker" in scan["fix"]
         return control["ok"]
 
-    site.wait_for(lambda: site.server.client.exists("_kombu.binding.celery.pidbox"))
+    # What can be seen in Redis is waited for there: the doctor costs two seconds of work.
+    client = site.server.client
+    site.wait_for(lambda: client.scard("_kombu.binding.celery.pidbox") == 1)
     site.wait_for(control_answers)
     site.start(*SCAN)
     site.beat()
+    site.wait_for(lambda: client.scard("_kombu.binding.celery.pidbox") == 2)
+    site.wait_for(lambda: client.hexists("recon:cycle:consumed", "control"))
     found: dict[str, list[dict]] = {}
 
     def all_answer() -> bool:
