@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from engine_place import shared_sample
 
-#: The files that take longest. A file is run by one process, and these are begun first: what is begun last is short.
+#: The files that take longest are begun first, each by a process of its own: what ends last is short.
 LONGEST = (
     "workers/test_daemon.py",
     "workers/test_driver.py",
