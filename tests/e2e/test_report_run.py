@@ -15,6 +15,7 @@ import pytest
 from aws_reports import rows, write_report
 from aws_server import aws
 from engine_place import EnginePlace
+from process_table import children
 from report_engine import BOX, DAYS, GONE, HELD, PLAYERS, STRAY, YOUNG, ReportEngine, midnight, opened
 from s3_server import use_credentials
 
@@ -201,14 +202,6 @@ def test_a_report_that_is_too_old_is_not_used_and_told(engine):
 
 
 # ---- a worker that is killed
-
-
-def children(pid: int, word: str) -> list[int]:
-    table = subprocess.run(
-        ["ps", "-e", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-    )
-    lines = [line.split(None, 2) for line in table.stdout.splitlines()]
-    return [int(own) for own, parent, words in lines if int(parent) == pid and word in words]
 
 
 @on("s3")

@@ -200,7 +200,7 @@ def ends_with_nothing_left(house: House, process: subprocess.Popen[bytes]) -> No
 
 def test_a_cycle_runs_at_once(running):
     assert running.reports()[0]["verdicts"]["missing"] == 20
-    assert all(map(running.is_alive, PROCESSES))
+    running.wait_for(lambda: all(map(running.is_alive, PROCESSES)))
 
 
 def test_a_cycle_that_a_signal_stopped_is_taken_up_by_the_next_start(house):
