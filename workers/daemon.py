@@ -33,7 +33,7 @@ _LOOK_S, _BROKER_S = 0.5, 5.0
 #: Seconds for all processes to stop, and for one that works: it ends what it does within them, or is killed.
 _STOP_S, _WORKER_S = 8.0, 5.0
 #: Seconds that checking a configuration may take.
-_CHECK_S = 120.0
+CHECK_S = 120.0
 _CONTROL = Role("control worker", ("-m", "workers.member", "recon.control"), _WORKER_S)
 _SCAN = Role("scan worker", ("-m", "workers.member", "recon.scan"), _WORKER_S)
 _BEAT = Role("beat", ("-m", "workers.beat"), 1.0)
@@ -62,17 +62,22 @@ class DaemonOptions:
     dry_run: bool | None = None
     flower: bool = False
 
-    def read(self, config: Path | None = None) -> Settings:
-        """Return the settings, flags over file; ``config`` instead of the flag's own."""
-        return load_settings(config or self.config, interval_s=self.interval_s, dry_run=self.dry_run)
+    def read(self, config: Path | None = None, *, copy: Path | None = None) -> Settings:
+        """Return the settings, flags over file; ``config`` instead of the flag's own, read from ``copy``."""
+        return load_settings(
+            config or self.config, interval_s=self.interval_s, dry_run=self.dry_run, copy=copy
+        )
 
 
 class Daemon:
     """One engine that runs until it is told to stop."""
 
-    def __init__(self, options: DaemonOptions, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, options: DaemonOptions, say: Callable[[str], None], *, check_s: float = CHECK_S
+    ) -> None:
         self._options = options
         self._say = say
+        self._check_s = check_s
         self._settings = options.read()
         self._supervisor: Supervisor | None = None
         self._signals: list[int] = []
@@ -89,9 +94,9 @@ class Daemon:
         """
         if self._options.flower and flower_users() is None:
             raise ConfigError(flower.OPEN)
-        _check(self._settings)
         with ExitStack() as stack:
             copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recon-"))) / "recon.yaml"
+            self._settings = self._copied(copy)
             stack.enter_context(self._handlers())
             if self._settings.broker is None:
                 stack.enter_context(self._own_broker())
@@ -100,13 +105,26 @@ class Daemon:
             self._watch(copy)
 
     def _take_up(self, copy: Path) -> None:
-        """Start the processes by the settings as they are now."""
-        shutil.copyfile(self._settings.config_path, copy)
+        """Start the processes by the settings, which they read from ``copy``."""
         environment = child_environment(self._settings, copy=copy)
         self._supervisor = Supervisor(_roles(self._options), environment, self._say, born)
         self._supervisor.start()
         self._resume()
         self._announce()
+
+    def _copied(self, copy: Path) -> Settings:
+        """Copy the configuration, and return what the copy says once it is checked.
+
+        The file itself may change meanwhile; what is wrong is told of the file.
+        """
+        path = self._settings.config_path
+        try:
+            shutil.copyfile(path, copy)
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+        found = self._options.read(path, copy=copy)
+        _check(found, copy, self._check_s)
+        return found
 
     def _announce(self) -> None:
         every_s = access.interval_s(self._settings)
@@ -138,14 +156,15 @@ class Daemon:
     def _read_again(self, copy: Path) -> None:
         """Go on by the configuration as it is written now; where it is wrong, by the one there was."""
         try:
-            fresh = self._options.read(self._settings.config_path)
-            _check(fresh)
+            candidate = copy.with_name("recon-next.yaml")
+            fresh = self._copied(candidate)
             _refuse_move(self._settings, fresh)
         except ReconError as error:
             self._say(f"the configuration is not taken up, and the last good one stays:\n{error}")
             return
         self._say("the configuration is read again")
         self._stop()
+        candidate.replace(copy)
         self._settings = fresh
         self._take_up(copy)
 
@@ -218,21 +237,21 @@ def _roles(options: DaemonOptions) -> tuple[Role, ...]:
     return (_CONTROL, _SCAN, _BEAT, _WEB)
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: Settings, copy: Path, within_s: float) -> None:
     """Raise ``ConfigError`` for what is wrong; a process of its own looks, whose memory is let go."""
     try:
         checked = subprocess.run(
             [sys.executable, "-P", "-m", "workers.check"],
-            env=child_environment(settings),
+            env=child_environment(settings, copy=copy),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=_CHECK_S,
+            timeout=within_s,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise ConfigError(
-            f"the check takes over {_CHECK_S:g} s. Next: see by recon validate where it hangs"
+            f"the check takes over {within_s:g} s. Next: see by recon validate where it hangs"
         ) from error
     if checked.returncode:
         raise ConfigError(checked.stderr.strip() or f"the check ended with exit code {checked.returncode}")

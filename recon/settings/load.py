@@ -77,6 +77,7 @@ def load_settings(
     cwd: Path | None = None,
     dry_run: bool | None = None,
     interval_s: float | None = None,
+    copy: Path | None = None,
 ) -> Settings:
     """Read the settings: ``path``, else ``RECON_CONFIG``, else config/recon.yaml under ``cwd``.
 
@@ -86,6 +87,7 @@ def load_settings(
         cwd: The working directory, which state and outputs are relative to; default the process's own.
         dry_run: The flag; None leaves ``dry_run.enabled`` to the file.
         interval_s: The flag, which puts the schedule on; None leaves both to the file.
+        copy: Where the file's text is read from, in its place.
 
     Raises:
         ConfigError: With every problem at once, one ``file:line:column: message`` each.
@@ -100,8 +102,9 @@ def load_settings(
             f"{shown}: no such file; pass --config, set RECON_CONFIG, or write it: `lake: s3://bucket/prefix`"
             " (or a folder) and `inventory: inventory.yaml` are enough; every key is in `recon schema recon`"
         )
-    copy = environ.get(COPY, "") if path is None else ""
-    document = read_document(Path(copy) if copy else config_path, shown)
+    if copy is None and path is None and environ.get(COPY):
+        copy = Path(environ[COPY])
+    document = read_document(copy or config_path, shown)
     shape = shaped(SettingsShape, document)
     origin = _Origin(document, environ, cwd)
     addresses = _addresses(shape, origin)

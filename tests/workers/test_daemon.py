@@ -21,6 +21,14 @@ import pytest
 from s3_server import S3Server
 
 RECON = [sys.executable, "-c", "from recon.cli import main; main()"]
+#: A daemon that gives the check of its configuration so many seconds only.
+HASTY = """
+import sys
+from workers.daemon import Daemon, DaemonOptions
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+Daemon(DaemonOptions(), say, check_s=float(sys.argv[1])).run()
+"""
 INVENTORY = """
 dimensions: {n: {integers: "0..39", width: 3}}
 expected_coverage: {nba: {data_types: {box: {path_patterns: ["box/{n}.json"]}}}}
@@ -68,11 +76,14 @@ class House:
         return {**plain, **aws, "RECON_CONFIG": str(self.folder / "recon.yaml")}
 
     def daemon(self, *words: str) -> subprocess.Popen[bytes]:
+        return self.started(*RECON, "daemon", *words)
+
+    def started(self, *words: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         with (self.folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
-                [*RECON, "daemon", *words],
+                words,
                 cwd=self.folder,
-                env=self.environment,
+                env=environment or self.environment,
                 stderr=log,
                 start_new_session=True,
             )
@@ -277,6 +288,48 @@ def test_a_wrong_configuration_is_told_and_the_last_good_one_stays(edited):
     edited.wait_for(lambda: edited.log.count("scan worker started") == before + 1)
     time.sleep(2.0)  # it reads its settings meanwhile: the good ones
     assert edited.is_alive("scan worker")
+
+
+def test_what_is_taken_up_is_what_was_checked_though_the_file_changes_meanwhile(edited):
+    inventory = edited.folder / "inventory.yaml"
+    inventory.unlink()
+    os.mkfifo(inventory)
+    edited.configure("lake: lake\n", "interval_minutes: 11")
+    edited.daemons[0].send_signal(signal.SIGHUP)
+    with inventory.open("w") as asked:  # opens when the check reads it
+        edited.configure("lake: lake\n", "interval_minutes: soon")
+        (edited.folder / "next.yaml").write_text(INVENTORY)
+        (edited.folder / "next.yaml").replace(inventory)
+        asked.write(INVENTORY)
+    edited.wait_for(lambda: "a cycle every 11 min" in edited.log)
+    time.sleep(2.0)  # the processes read their settings meanwhile
+    assert all(map(edited.is_alive, PROCESSES))
+
+
+def test_a_check_that_hangs_leaves_the_daemon_running(house):
+    process = house.started(sys.executable, "-c", HASTY, "8")
+    house.wait_for(house.reports)
+    os.mkfifo(house.folder / "silent.yaml")
+    told = (house.folder / "recon.yaml").read_text().replace("inventory.yaml", "silent.yaml")
+    (house.folder / "recon.yaml").write_text(told)
+    process.send_signal(signal.SIGHUP)
+    house.wait_for(lambda: "the check takes over 8 s" in house.log)
+    assert "the last good one stays" in house.log
+    assert all(map(house.is_alive, PROCESSES))
+    assert stopped(process)[0] == 0
+
+
+def test_the_next_start_goes_on_with_a_configuration_that_only_the_flag_names(house):
+    with slow_lake(house) as server:
+        environment = {name: text for name, text in house.environment.items() if name != "RECON_CONFIG"}
+        words = (*RECON, "daemon", "--config", "recon.yaml")
+        process = house.started(*words, environment=environment)
+        house.wait_for(lambda: open_cycles(house))
+        assert stopped(process)[0] == 0
+        server.latency_s = 0.0
+        house.started(*words, environment=environment)
+        house.wait_for(house.reports)
+    assert len(open_cycles(house)) == 1
 
 
 def test_health_is_told_while_it_runs(running):
