@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from recon.adapters import logs
 from recon.adapters.attendance import Attendance
 from recon.adapters.embedded_redis import EmbeddedRedis
 from recon.adapters.logs import LogChoice, Stderr
 from recon.adapters.state_store import FileStateStore, S3StateStore
+from recon.core.remote_redis import LOCAL_SCHEMES
 from recon.errors import ConfigError
 from recon.settings import Settings, load_settings, secrets_of
 
@@ -187,15 +188,29 @@ def _as_redis(url: str) -> str:
     """Return an address as redis-py spells it, also where a socket was written down Celery's way."""
     if not url.startswith("redis+socket://"):
         return url
-    path, _, query = url.removeprefix("redis+socket://").partition("?")
-    return f"unix://{path}?db={dict(parse_qsl(query)).get('virtual_host', '0')}"
+    place, _, query = url.removeprefix("redis+socket://").partition("?")
+    said = dict(parse_qsl(query))
+    return f"unix://{place}?{urlencode({'db': said.pop('virtual_host', '0'), **said}, safe='/')}"
 
 
 def _as_celery(url: str) -> str:
-    """Return an address as Celery spells it: a socket's scheme, and TLS with its verification written out."""
-    if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
-        return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
-    if not url.startswith("unix://"):
-        return url
-    path, _, query = url.removeprefix("unix://").partition("?")
-    return f"redis+socket://{unquote(path)}?virtual_host={dict(parse_qsl(query)).get('db', '0')}"
+    """Return an address as Celery spells it: a socket's scheme, and TLS with its verification written out.
+
+    Celery knows no parameters but those of TLS, and prints what it does not know: name, password and database
+    go where it looks for them, and hides them.
+    """
+    scheme, _, rest = url.partition("://")
+    place, _, query = rest.partition("?")
+    said = dict(parse_qsl(query))
+    login, _, place = place.rpartition("@")
+    if not login and "password" in said:
+        login = ":".join(quote(said.get(name, ""), safe="") for name in ("username", "password"))
+    login = login and f"{login}@"
+    if scheme in LOCAL_SCHEMES:
+        return f"redis+socket://{login}{unquote(place)}?virtual_host={said.get('db', '0')}"
+    if "db" in said:
+        place = f"{place.partition('/')[0]}/{said['db']}"
+    tls = {name: text for name, text in said.items() if name.startswith("ssl_")}
+    if scheme == "rediss":
+        tls.setdefault("ssl_cert_reqs", "required")
+    return f"{scheme}://{login}{place}{'?' if tls else ''}{urlencode(tls, safe='/')}"

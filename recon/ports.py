@@ -518,8 +518,8 @@ class Ledger(Protocol):
         """Tell whether something still follows a finished cycle."""
         ...
 
-    def take_slot(self, slot: int) -> bool:
-        """Take the interval number ``slot``; True for one caller only, so that two beats yield one cycle."""
+    def take_slot(self, every_s: float) -> bool:
+        """Take the interval of ``every_s`` that is now, by the ledger's clock; True for one caller only."""
         ...
 
     def record_overlap(self) -> None:

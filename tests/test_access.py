@@ -25,6 +25,22 @@ def settings(folder, address: str) -> Settings:
             "unix:///run/r.sock?db=3",
             "redis+socket:///run/r.sock?virtual_host=3",
         ),
+        (
+            "unix://:p%40w@/run/r.sock?db=2",
+            "unix://:p%40w@/run/r.sock?db=2",
+            "redis+socket://:p%40w@/run/r.sock?virtual_host=2",
+        ),
+        # Of parameters Celery knows those of TLS alone; of others it dies, and prints them.
+        (
+            "redis://host/0?username=me&password=p/w&db=2&health_check_interval=9",
+            "redis://host/0?username=me&password=p/w&db=2&health_check_interval=9",
+            "redis://me:p%2Fw@host/2",
+        ),
+        (
+            "redis+socket:///run/r.sock?virtual_host=3&password=pw",
+            "unix:///run/r.sock?db=3&password=pw",
+            "redis+socket://:pw@/run/r.sock?virtual_host=3",
+        ),
         # Celery takes no TLS address that does not say how the certificate is verified.
         ("rediss://host", "rediss://host", "rediss://host?ssl_cert_reqs=required"),
         (

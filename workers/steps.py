@@ -80,7 +80,7 @@ def slot_cycle(every_s: float) -> tuple[str, dict[str, Any]] | None:
     wired = engine()
     if is_paused():
         return None
-    if not wired.ledger.take_slot(int(time.time() // every_s)):
+    if not wired.ledger.take_slot(every_s):
         return None
     if wired.ledger.current() is not None:
         wired.ledger.record_overlap()

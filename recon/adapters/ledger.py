@@ -197,8 +197,14 @@ class RedisLedger:
         """Tell whether something still follows a finished cycle."""
         return bool(self._broker.command("EXISTS", f"{self._prefix}:{cycle_id}:after"))
 
-    def take_slot(self, slot: int) -> bool:
-        """Take the interval number ``slot``; True for one caller only, so that two beats yield one cycle."""
+    def take_slot(self, every_s: float) -> bool:
+        """Take the interval of ``every_s`` that is now; True for one caller only: two beats yield one cycle.
+
+        Now is Redis' own time: hosts whose clocks differ take the same one, and a wrong clock takes none of
+        the intervals to come.
+        """
+        seconds, microseconds = map(int, self._broker.command("TIME"))
+        slot = int((seconds + microseconds / 1e6) // every_s)
         key, mine = f"{self._prefix}:slot:{slot}", secrets.token_hex(8)
         if self._broker.command("SET", key, mine, "NX", "PX", self._keep_ms) is not None:
             return True

@@ -292,8 +292,14 @@ def test_the_end_of_a_cycle_gives_its_lock_back_and_no_other(ledger, redis_serve
 
 def test_two_beats_yield_one_cycle_per_slot(ledger, broker):
     other = RedisLedger(broker)
-    taken = [beat.take_slot(slot) for slot in (7, 8) for beat in (ledger, other)]
+    taken = [beat.take_slot(every_s) for every_s in (1e7, 2e7) for beat in (ledger, other)]
     assert taken == [True, False, True, False]
+
+
+def test_slots_are_intervals_of_redis_own_time(ledger, redis_server):
+    assert ledger.take_slot(1e7)
+    now_s, _ = redis_server.client.time()
+    assert redis_server.client.keys("recon:cycle:slot:*") == [b"recon:cycle:slot:%d" % (now_s // 1e7)]
 
 
 def test_overlapping_firings_are_counted(ledger):
@@ -307,7 +313,7 @@ def test_a_thousand_cycles_leave_nothing_behind(broker, redis_server):
     ledger = RedisLedger(broker, ttl_s=60, keep_s=1, keep_finished_s=0.5)
     for number in range(1000):
         cycle_id = f"c{number}"
-        ledger.take_slot(number)
+        ledger.take_slot(1e-6)
         opened(ledger, cycle_id, "a", "b")
         ledger.done(cycle_id, "a", "r")
         if number % 2:

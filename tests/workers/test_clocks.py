@@ -36,9 +36,9 @@ def clock(place, monkeypatch):
     return Clock(place, monkeypatch)
 
 
-def cycle(place) -> dict:
+def cycle(place, every_s: float = HOUR_S) -> dict:
     """Have beat's task begin a cycle, and take its steps; return the report."""
-    begun = steps.slot_cycle(HOUR_S)
+    begun = steps.slot_cycle(every_s)
     assert begun is not None
     cycle_id, flags = begun
     place.scanned(cycle_id, flags)
@@ -58,9 +58,9 @@ def test_an_engine_whose_clock_is_an_hour_off_gives_the_same_queues(place, clock
 
 def test_a_clock_that_steps_back_an_hour_between_two_cycles_stops_neither(place, clock):
     clock.off_s = HOUR_S
-    first = cycle(place)
+    first = cycle(place, 0.001)
     clock.off_s = 0.0
-    second = cycle(place)
+    second = cycle(place, 0.001)
     assert second["cycle_id"] < first["cycle_id"]
     assert second["tasks"]["published"] == 0
     assert place.queued() == GONE
@@ -68,6 +68,16 @@ def test_a_clock_that_steps_back_an_hour_between_two_cycles_stops_neither(place,
     assert steps.stuck() == []
     assert steps.due_cycles() == []
     assert place.state(first["cycle_id"], "report") == first
+
+
+@pytest.mark.parametrize("off_s", [HOUR_S, -HOUR_S])
+def test_a_cycle_takes_the_interval_that_it_is_by_redis_and_none_of_those_to_come(place, clock, off_s):
+    before_s, _ = place.client.time()
+    clock.off_s = off_s
+    cycle(place)
+    after_s, _ = place.client.time()
+    (slot,) = place.client.keys("recon:cycle:slot:*")
+    assert int(slot.rpartition(b":")[2]) in {before_s // HOUR_S, after_s // HOUR_S}
 
 
 @pytest.mark.parametrize("off_s", [HOUR_S, -HOUR_S])

@@ -1,11 +1,14 @@
-"""A canary in every place that holds a secret: no log, state file, message, result or event shows it."""
+"""A canary in every place that holds a secret: no log, state file, message, event or page shows it."""
 
 from __future__ import annotations
 
 import base64
+import json
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -56,8 +59,9 @@ SCRAPER = "import os,sys; sys.stderr.write('cannot log in with ' + os.environ['P
 class SecretSite(Site):
     """An installation whose every secret is a canary."""
 
-    def __init__(self, folder: Path, server, s3: S3Server, port: int) -> None:
-        self.port, self.s3 = port, s3
+    def __init__(self, folder: Path, server, s3: S3Server, port: int, login: str) -> None:
+        self.port, self.s3, self.login = port, s3, login
+        self.web_port, self.flower_port = free_port(), free_port()
         super().__init__(folder, server)
         (folder / "marks").mkdir()
         (folder / "faulty.py").write_text(FAULTY)
@@ -70,7 +74,7 @@ class SecretSite(Site):
             f"queues: {{url: 'redis://default:{CANARY}-queues@127.0.0.1:{self.port}/1'}}\n"
             f"broker: redis://default:{CANARY}-file@127.0.0.1:1/0\n"
             "logging: {format: json, level: DEBUG, output_dir: logs}\n"
-            "reconciliation_loop: {max_retries: 2}\n"
+            f"reconciliation_loop: {{max_retries: 2, health_check_port: {self.web_port}}}\n"
             f"scrapers: {{nba: {scraper}}}\n"
             f"notifications: {{slack: {{webhook_url: 'https://hooks.slack.com/services/T1/B1/{CANARY}'}}}}\n"
         )
@@ -80,7 +84,8 @@ class SecretSite(Site):
     def environment(self) -> dict[str, str]:
         return {
             **super().environment,
-            "RECON_REDIS_URL": f"redis://default:{CANARY}-broker@127.0.0.1:{self.port}/0",
+            "RECON_REDIS_URL": self.login.format(place=f"127.0.0.1:{self.port}/0"),
+            "RECON_FLOWER_AUTH": f"keeper:{CANARY}-flower",
             "RECON_ALERT_URLS": f"json://user:{CANARY}-alert@127.0.0.1:1/{CANARY}-path",
             "AWS_ACCESS_KEY_ID": f"{CANARY}-id",
             "AWS_SECRET_ACCESS_KEY": f"{CANARY}-aws",
@@ -93,9 +98,12 @@ class SecretSite(Site):
     def start(self, *words: str, fault: str = ""):
         del fault
         words = tuple("DEBUG" if word == "WARNING" else word for word in words)
+        return self.run(str(self.folder / "faulty.py"), *words)
+
+    def run(self, *words: str) -> subprocess.Popen[bytes]:
         with (self.folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, str(self.folder / "faulty.py"), *words],
+                [sys.executable, *words],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,
@@ -104,6 +112,48 @@ class SecretSite(Site):
             )
         self.processes.append(process)
         return process
+
+    def served(self, port: int, path: str) -> tuple[int, bytes]:
+        """Return status and body of what a page answers to its keeper; 0 where nobody listens yet."""
+        asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
+        asked.add_header(
+            "Authorization", "Basic " + base64.b64encode(f"keeper:{CANARY}-flower".encode()).decode()
+        )
+        try:
+            with urllib.request.urlopen(asked, timeout=30) as found:
+                return found.status, found.read()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read()
+        except OSError:
+            return 0, b""
+
+    def pages(self) -> dict[str, bytes]:
+        """Return what our site and Flower show, page by page."""
+        found = {}
+        for path in ("/", "/page.json", "/metrics", "/healthz", "/readyz"):
+            status, found[path] = self.served(self.web_port, path)
+            assert status in {200, 503}, path
+        _, tasks = self.served(self.flower_port, "/api/tasks")
+        _, workers = self.served(self.flower_port, "/api/workers?refresh=1")
+        paths = [
+            "/",
+            "/workers?json=1",
+            "/tasks",
+            "/broker",
+            "/metrics",
+            "/api/queues/length",
+            "/api/task/types",
+        ]
+        paths += [f"/worker/{name}" for name in json.loads(workers)]
+        paths += [
+            path
+            for task_id in json.loads(tasks)
+            for path in (f"/task/{task_id}", f"/api/task/info/{task_id}")
+        ]
+        for path in paths:
+            status, found[f"Flower's {path}"] = self.served(self.flower_port, path)
+            assert status == 200, path
+        return {**found, "Flower's tasks": tasks, "Flower's workers": workers}
 
     def recon(self, *words: str) -> str:
         done = subprocess.run(
@@ -118,14 +168,25 @@ class SecretSite(Site):
         return done.stdout + done.stderr
 
 
-@pytest.fixture
-def site(tmp_path):
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as own:
-        port = own.getsockname()[1]
+        return own.getsockname()[1]
+
+
+#: How the broker's password may stand in its address.
+LOGINS = {
+    "before the host": f"redis://default:{CANARY}-broker@{{place}}",
+    "in the query": f"redis://{{place}}?username=default&password={CANARY}-broker",
+}
+
+
+@pytest.fixture(params=LOGINS)
+def site(tmp_path, request):
+    port = free_port()
     options = ("--bind", "127.0.0.1", "--port", str(port))
     held = [f"box/{n:03d}.json".encode() for n in range(40) if n % 7]
     with S3Server(held) as s3, running(binary_of("valkey-9"), *options) as server:
-        made = SecretSite(tmp_path, server, s3, port)
+        made = SecretSite(tmp_path, server, s3, port, LOGINS[request.param])
         try:
             yield made
         finally:
@@ -138,17 +199,24 @@ def forms() -> list[bytes]:
     return [text, *(base64.b64encode(b"_" * n + text)[4 if n else 0 : -4] for n in range(3))]
 
 
-def test_no_secret_reaches_a_log_the_state_a_message_a_result_or_an_event(site):
+def test_no_secret_reaches_a_log_the_state_a_message_a_result_an_event_or_a_page(site):
     events = redis.Redis(port=site.port).pubsub()
     events.psubscribe("*")
     site.start(*CONTROL)
     site.start(*SCAN)
     site.beat()
+    site.run("-m", "workers.serving")
+    site.run("-m", "workers.flower", "--port", str(site.flower_port))
+    site.wait_for(lambda: site.served(site.flower_port, "/api/workers")[0] == 200)
     site.scheduled_cycle()
     site.wait_for(lambda: {path.name for path in (site.folder / "marks").iterdir()} == {"scan", "conclude"})
     site.wait_for(lambda: site.reports() and site.settled(), 90)
     site.scheduled_cycle(0.001)
     site.wait_for(lambda: len(site.reports()) > 1 and site.settled(), 90)
+    pages = site.pages()
+    assert b"\nrecon_facts_timestamp_seconds " in pages["/metrics"]
+    assert any(b"broker_url" in body for path, body in pages.items() if path.startswith("Flower's /worker/"))
+    assert any(path.startswith("Flower's /task/") for path in pages)
     assert site.server.client.execute_command("SELECT", 1)
     shown = site.recon("work", "--once", "--max-tasks", "1")
     shown += site.recon("status") + site.recon("doctor") + site.recon("queue", "dead", "--json")
@@ -167,7 +235,7 @@ def test_no_secret_reaches_a_log_the_state_a_message_a_result_or_an_event(site):
     seen |= {path: path.read_bytes() for path in site.server.folder.rglob("*") if path.is_file()}
     leaks = [
         (str(path), content[at - 200 : at + 60])
-        for path, content in {**seen, "shown": shown.encode(), "events": b"\n".join(told)}.items()
+        for path, content in {**seen, **pages, "shown": shown.encode(), "events": b"\n".join(told)}.items()
         for form in forms()
         if (at := content.find(form)) >= 0
     ]
