@@ -17,7 +17,7 @@ from recon.findings import latest, report
 from recon.memory import Hints
 from recon.ports import Lister, StateStore
 from recon.report_standing import reports_standing
-from recon.settings import Settings
+from recon.settings import Settings, alert_channels
 
 #: Seconds that this host's clock and the lake's may differ: freshness compares one with the other.
 SKEW_MAX_S = 5.0
@@ -55,6 +55,7 @@ def diagnosis(chosen: Settings) -> Iterator[Check]:
     if chosen.s3.use_aws_inventory:
         yield _reports(chosen, access.state(chosen) if usable else None)
     yield from _redis(chosen)
+    yield from _alerts(chosen)
 
 
 def _inventory(chosen: Settings) -> Check:
@@ -229,3 +230,28 @@ def _owner(chosen: Settings, servers: Mapping[str, RedisBroker]) -> Check:
     return Check(
         name, Status.OK, f"{prefix}:queue:* are this lake's" if owner else f"{prefix}:queue:* are free"
     )
+
+
+def _alerts(chosen: Settings) -> Iterator[Check]:
+    """Yield whom alerts reach, as far as addresses tell: nothing is sent."""
+    name, told = "alerts", "then recon alerts test sends a message to each channel"
+    problems = chosen.alert_notices
+    for notice in problems:
+        found, _, fix = notice.message.partition(" Next: ")
+        yield Check(name, Status.WARN, found, f"{fix or 'correct it (docs/alerts.md)'}; {told}")
+    unusable = wiring.unusable_channels(chosen)
+    for notice in unusable:
+        found, _, form = notice.message.partition("; ")
+        yield Check(
+            name,
+            Status.WARN,
+            found,
+            f"correct {notice.where}: {form}, https://appriseit.com/services; {told}",
+        )
+    if problems or unusable:
+        return
+    names = ", ".join(channel.name for channel in alert_channels(chosen))
+    words = (
+        f"go to {names}; recon alerts test sends a message to each" if names else "no channel is configured"
+    )
+    yield Check(name, Status.OK, words)

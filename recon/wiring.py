@@ -390,7 +390,8 @@ def _own_prefixes(chosen: Settings) -> tuple[str, ...]:
     return tuple(f"{path}{ending}" for path, ending in found if path)
 
 
-def _unusable_channels(chosen: Settings) -> list[Notice]:
+def unusable_channels(chosen: Settings) -> list[Notice]:
+    """Return what is to be told of the addresses that no alert can reach; nothing is sent."""
     bell = alarm(chosen)
     unusable = set(bell.services().unusable()) if bell.channels else set()
     return [
@@ -414,7 +415,7 @@ def validated(chosen: Settings) -> dict[str, Any]:
         notices.insert(
             0, Notice("the sample lake is not there yet, nor the catalog in it: recon run makes it")
         )
-    told = [*inventory.notices, *chosen.notices, *notices, *judged.notices, *_unusable_channels(chosen)]
+    told = [*inventory.notices, *chosen.notices, *notices, *judged.notices, *unusable_channels(chosen)]
     scope = [text.encode() for text in chosen.s3.prefixes]
     outside = [
         Notice(f"{domain.name} lies outside s3.prefixes: its keys are unknown", domain.dataset.where)

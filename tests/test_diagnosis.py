@@ -44,11 +44,11 @@ class Place:
     def declare(self, pattern: str) -> None:
         (self.folder / "inventory.yaml").write_text(INVENTORY.replace("PATTERN", pattern))
 
-    def settings(self, more: str = "") -> Settings:
+    def settings(self, more: str = "", alert_urls: str = "") -> Settings:
         text = f"lake: s3://lake\ns3: {{endpoint_url: '{self.server.url}', region: us-east-1}}\n"
         text += f"broker: {self.broker}\ninventory: inventory.yaml\n{more}"
         (self.folder / "recon.yaml").write_text(text)
-        return load_settings("recon.yaml", {}, cwd=self.folder)
+        return load_settings("recon.yaml", {"RECON_ALERT_URLS": alert_urls}, cwd=self.folder)
 
     def cycle(self) -> dict[str, object]:
         wired = wiring.engine(self.settings())
@@ -85,7 +85,7 @@ def test_a_set_up_that_is_well_has_no_problems(place):
     found = checks(place.settings())
     assert wrong(place.settings()) == {}
     assert set(found) == {
-        "inventory", "state", "patterns", "lake", "key order", "clock", "broker", "queues",
+        "inventory", "state", "patterns", "lake", "key order", "clock", "broker", "queues", "alerts",
     }  # fmt: skip
     assert "20 keys" in found["key order"].found
 
@@ -108,6 +108,28 @@ def test_an_order_that_an_earlier_cycle_distrusted_is_told_with_the_way_back(pla
     found = wrong(place.settings())["key order"]
     assert found.status is Status.WARN
     assert "hints.json" in found.fix
+
+
+def test_alerts_that_reach_nobody_are_told_with_the_way_to_mend_and_try_them(place):
+    found = wrong(place.settings("reconciliation_loop: {alert_on_failure: true}\n"))["alerts"]
+    assert "alert_on_failure has no usable channel" in found.found
+    assert "RECON_ALERT_URLS" in found.fix
+    assert "recon alerts test" in found.fix
+
+
+def test_an_address_that_apprise_does_not_know_is_told_without_its_secrets(place):
+    found = wrong(place.settings(alert_urls="json://well/path,slakc://c4nary/token"))["alerts"]
+    assert found.found.startswith("slakc://***: apprise does not understand this address")
+    assert "RECON_ALERT_URLS" in found.fix
+    assert "c4nary" not in f"{found}"
+
+
+def test_channels_that_can_be_used_are_named_with_the_command_that_tries_them(place):
+    found = checks(place.settings(alert_urls="json://me:c4nary@well/path"))["alerts"]
+    assert (found.status, found.found) == (
+        Status.OK,
+        "go to json://well; recon alerts test sends a message to each",
+    )
 
 
 USED = "s3: {endpoint_url: 'URL', region: us-east-1, use_aws_inventory: true}\n"

@@ -212,6 +212,7 @@ def _settings(
     minutes = loop.interval_minutes
     endpoint = None if shape.s3.endpoint_url is None else endpoint_address(shape.s3.endpoint_url)
     alert_urls = _addresses_in(origin.environ.get("RECON_ALERT_URLS", ""))
+    alerts = tuple(alert_notices(shape.notifications, loop, alert_urls, origin.document))
     return Settings(
         config_path=config_path,
         lake=addresses.lake,
@@ -243,8 +244,9 @@ def _settings(
         scrapers=scrapers(shape, origin.document, origin.cwd),
         notices=(
             *_unsent(shape, endpoint, origin.document),
-            *alert_notices(shape.notifications, loop, alert_urls, origin.document),
+            *alerts,
         ),
+        alert_notices=alerts,
         without_effect=without_effect(origin.document),
     )
 

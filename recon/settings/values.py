@@ -64,6 +64,8 @@ class Settings:
     scrapers_defaults: ScraperDefaultsSection
     scrapers: Mapping[str, Scraper]
     notices: tuple[Notice, ...]
+    #: Those of ``notices`` that say why alerts reach nobody.
+    alert_notices: tuple[Notice, ...]
     without_effect: tuple[str, ...]
 
     @property
