@@ -459,6 +459,10 @@ class Ledger(Protocol):
         """Return the shards that have not reported and were last sent out longer than ``deadline_s`` ago."""
         ...
 
+    def forsaken(self, cycle_id: str, deadline_s: float) -> list[str]:
+        """Return the shards that are overdue though they were sent out again, where nobody is at work."""
+        ...
+
     def done(self, cycle_id: str, shard_id: str, ref: str) -> int:
         """Record a shard's result (the first writer wins); return how many remain.
 

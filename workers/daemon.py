@@ -109,7 +109,7 @@ class Daemon:
         environment = child_environment(self._settings, copy=copy)
         self._supervisor = Supervisor(_roles(self._options), environment, self._say, born)
         self._supervisor.start()
-        self._resume()
+        self._resume(copy)
         self._announce()
 
     def _copied(self, copy: Path) -> Settings:
@@ -149,7 +149,7 @@ class Daemon:
                 self._read_again(copy)
             if self._settings.broker is None and time.monotonic() >= look_at:
                 look_at = time.monotonic() + _BROKER_S
-                self._revive_broker()
+                self._revive_broker(copy)
             if self._supervisor is not None:
                 self._supervisor.look()
 
@@ -168,17 +168,17 @@ class Daemon:
         self._settings = fresh
         self._take_up(copy)
 
-    def _resume(self) -> None:
+    def _resume(self, copy: Path) -> None:
         """Have what the cycle that was under way still waits for sent out again."""
-        resumption = born(_RESUMPTION, child_environment(self._settings))
+        resumption = born(_RESUMPTION, child_environment(self._settings, copy=copy))
         resumption.await_end(_RESUMED_S)
         resumption.bury()
 
-    def _revive_broker(self) -> None:
+    def _revive_broker(self, copy: Path) -> None:
         try:
             if access.revived(self._settings):
                 self._say("the broker had died, and is started again")
-                self._resume()
+                self._resume(copy)
         except ReconError as error:
             self._say(f"the broker cannot be started, which is tried again: {error}")
 

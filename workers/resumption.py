@@ -21,6 +21,7 @@ def main() -> None:
                 waits = f"{len(remaining)} shards are still to be looked at"
                 click.echo(f"cycle {cycle_id} goes on: {waits}", err=True)
                 send_again(cycle_id, remaining)
+                look.ledger.dispatched(cycle_id, remaining)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ DUE_AGAIN_S = 60.0
 #: The kinds of workers, as the ledger notes which took up a task last.
 CONTROL_WORKER, SCAN_WORKER = "control", "scan"
 
+_FORSAKEN = "failed: it was sent out twice, and no scan worker has reported it. Is one running?"
+
 _log = logging.getLogger(__name__)
 # Many threads ask at once: one of them makes it, the others wait.
 _wiring = threading.Lock()
@@ -181,6 +183,8 @@ def stuck() -> list[tuple[str, list[str]]]:
     found: list[tuple[str, list[str]]] = []
     for cycle_id in ledger.open_cycles():
         match ledger.stage(cycle_id):
+            case Stage.SCANNING if _given_up(cycle_id):
+                found.append((cycle_id, []))
             case Stage.SCANNING:
                 found.extend(_late(cycle_id, wiring.SHARD_DEADLINE_S))
             case Stage.UNSENT:
@@ -203,6 +207,15 @@ def _late(cycle_id: str, deadline_s: float) -> Iterator[tuple[str, list[str]]]:
     if late:
         ledger.dispatched(cycle_id, late)
         yield cycle_id, late
+
+
+def _given_up(cycle_id: str) -> bool:
+    """Give up the shards that no worker reports; return whether the cycle can end: their keys are unknown."""
+    ledger, remain = engine().ledger, -1
+    for shard_id in ledger.forsaken(cycle_id, wiring.SHARD_DEADLINE_S):
+        remain = ledger.done(cycle_id, shard_id, _FORSAKEN)
+        _log.warning("shard %s of cycle %s is given up: %s", shard_id, cycle_id, _FORSAKEN)
+    return remain == 0
 
 
 def _lose(cycle_id: str) -> None:

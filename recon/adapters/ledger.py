@@ -112,6 +112,13 @@ class RedisLedger:
         """Return the shards that have not reported and were last sent out longer than ``deadline_s`` ago."""
         return _words(self._run("overdue", cycle_id, round(deadline_s * 1000)))
 
+    def forsaken(self, cycle_id: str, deadline_s: float) -> list[str]:
+        """Return the shards that are overdue though they were sent out again, where nobody is at work.
+
+        None has reported since they were sent again, and the cycle's lock has expired.
+        """
+        return _words(self._run("forsaken", cycle_id, round(deadline_s * 1000)))
+
     def done(self, cycle_id: str, shard_id: str, ref: str) -> int:
         """Record a shard's result (the first writer wins) and renew the lock; return how many remain.
 

@@ -54,6 +54,26 @@ def test_a_cycle_goes_through_its_stages(ledger, redis_server):
     assert " ".join(stages) == "gone planning lost unsent scanning scanned overtaken finished"
 
 
+def test_shards_are_forsaken_when_sent_twice_none_reported_since_and_nobody_holds_the_lock(
+    ledger, redis_server
+):
+    ledger.acquire("one")
+    ledger.open("one", ["a", "b", "c"], NOW)
+    ledger.dispatched("one", ["a", "b", "c"])
+    lose_lock(redis_server)
+    found = [ledger.forsaken("one", 0.0)]
+    ledger.dispatched("one", ["a", "b", "c"])
+    time.sleep(0.02)
+    found += [ledger.forsaken("one", 60.0), ledger.forsaken("one", 0.01)]
+    ledger.done("one", "c", "r")
+    found.append(ledger.forsaken("one", 0.01))
+    ledger.dispatched("one", ["a"])
+    ledger.acquire("one")
+    time.sleep(0.02)
+    found.append(ledger.forsaken("one", 0.01))
+    assert found == [[], [], ["a", "b", "c"], [], []]
+
+
 def test_a_shard_is_awaited_until_it_has_reported_or_its_cycle_is_over(ledger, redis_server):
     assert not ledger.awaits("one", "a")
     ledger.acquire("one")

@@ -8,7 +8,7 @@ import time
 import pytest
 from steps_place import GONE, INVENTORY, due_now, expire_lock, place, valkey
 
-from recon import cycle
+from recon import cycle, wiring
 from workers import retrying, steps
 
 __all__ = ["place", "valkey"]
@@ -117,6 +117,28 @@ def test_a_scheduled_planner_that_died_is_tried_again(place):
     place.scanned("one-r1", {"attempt": 1})
     steps.finish("one-r1")
     assert place.queued() == GONE
+
+
+def test_shards_that_no_worker_reports_though_sent_twice_are_given_up_and_their_keys_unknown(
+    place, monkeypatch
+):
+    shard_ids = steps.begin("one", {})
+    steps.sent("one", shard_ids)
+    monkeypatch.setattr(wiring, "SHARD_DEADLINE_S", 0.02)
+    time.sleep(0.05)
+    assert steps.stuck() == [("one", shard_ids)], "sent out again"
+    time.sleep(0.05)
+    assert steps.stuck() == [("one", shard_ids)], "somebody is at work: the lock is held"
+    expire_lock(place)
+    time.sleep(0.05)
+    assert steps.stuck() == [("one", [])]
+    steps.finish("one")
+    report = place.state("one", "report")
+    assert report["verdicts"]["unknown"] == report["expected"]["exact_keys"]
+    assert report["observed"]["shards"]["failed"] == len(shard_ids)
+    assert any("never reported" in line for line in report["warnings"])
+    assert place.queued() == set()
+    place.heals()
 
 
 def test_a_finisher_that_died_is_succeeded_and_publishes_once(place, monkeypatch):

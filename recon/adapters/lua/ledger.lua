@@ -2,7 +2,7 @@
 -- KEYS  1 P:cycle:lock       STRING, the id of the cycle that holds the lock; expires unless renewed
 --       2 P:cycle:fence      STRING, the greatest fence ever given; never expires
 --       3 P:cycle:open       ZSET cycle id -> last sign of life in ms, from its beginning until it has finished
---       4 P:cycle:<id>       HASH fence, flags, started_at, sent, released, final_by, final_until, finished
+--       4 P:cycle:<id>       HASH fence, flags, started_at, sent, again, released, final_by, final_until, finished
 --       5 P:cycle:<id>:wait  ZSET shard id -> last sent out, in ms; reported shards leave it
 --       6 P:cycle:<id>:refs  HASH shard id -> ref, the first that was reported
 --       7 P:cycle:next       ZSET id of a cycle that is to begin -> when, in ms; empty once any cycle has begun

@@ -9,5 +9,8 @@ for i = 4, #ARGV do
     waiting = waiting + 1
   end
 end
-if call('HEXISTS', CYCLE, 'started_at') == 1 then call('HSET', CYCLE, 'sent', '1') end
+-- Sent out before, and nothing has reported since: see ledger_forsaken.lua.
+if call('HEXISTS', CYCLE, 'started_at') == 1 and call('HSETNX', CYCLE, 'sent', '1') == 0 then
+  call('HSET', CYCLE, 'again', '1')
+end
 return waiting

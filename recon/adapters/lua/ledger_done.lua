@@ -5,7 +5,10 @@
 local state = call('HMGET', CYCLE, 'started_at', 'finished')
 if not state[1] then return -1 end
 if not state[2] then
-  if call('ZREM', WAIT, ARGV[4]) == 1 then call('HSET', REFS, ARGV[4], ARGV[5]) end
+  if call('ZREM', WAIT, ARGV[4]) == 1 then
+    call('HSET', REFS, ARGV[4], ARGV[5])
+    call('HDEL', CYCLE, 'again')
+  end
   renew()
 end
 return call('ZCARD', WAIT)
