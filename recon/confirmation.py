@@ -16,6 +16,7 @@ from pyroaring import BitMap
 from recon.comparison import GAPS, Comparison
 from recon.core.block import Ordinals, bitmap, ordinals_of
 from recon.core.domain import Domain
+from recon.core.lake_clock import correction_s
 from recon.core.looks import Interval, Look, looks, pieces, price, strides
 from recon.core.rank import ranked
 from recon.core.second_look import SecondLook, young
@@ -64,7 +65,7 @@ def confirmed(lister: Lister, found: Comparison) -> SecondLook:
     sketcher = judged.sketcher()
     objects = live.found()
     if objects is not None:
-        sketcher.add(objects, ascending=False)
+        sketcher.add(objects, ascending=False, ahead_s=correction_s(live.skew_s))
     return SecondLook(looked, sketcher.domains(), live.lists, live.gets, tuple(sorted(live.failures)))
 
 

@@ -24,6 +24,7 @@ from recon.confirmation import confirmed
 from recon.core.catalog import Catalog
 from recon.core.gaps import Gap
 from recon.core.inventory import Inventory
+from recon.core.lake_clock import skew_words
 from recon.core.performance import exceeded
 from recon.findings import forget_earlier, keep_second_look, second_look, sight_of
 from recon.kept_look import keep, kept_cycles
@@ -58,10 +59,11 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a cycle ended: its report, and the gaps that it found."""
+    """How a cycle ended: its report, the gaps that it found, and what the keeper of its hosts must know."""
 
     report: dict[str, Any]
     gaps: tuple[Gap, ...]
+    told: tuple[str, ...] = ()
 
 
 def plan(
@@ -228,6 +230,14 @@ def conclude(ports: Ports, judged: Judgement, fence: int, spent_s: Mapping[str, 
     published_at = ports.clock().timestamp()
     timings_s |= {"compare": compared_at - scanned_at, "publish": published_at - compared_at}
     slow = exceeded(judged.plan.options.performance, timings_s)
-    words = (*found.brake.told, *unconfirmed_words(found), *at_risk, *slow)
+    skewed = skew_words(_skews(found))
+    words = (*found.brake.told, *unconfirmed_words(found), *at_risk, *slow, *skewed)
     found = replace(found, warnings=(*found.warnings, *words))
-    return Ending(record(ports, judged, found, counts, timings_s, fence=fence), found.gaps)
+    return Ending(record(ports, judged, found, counts, timings_s, fence=fence), found.gaps, skewed)
+
+
+def _skews(found: Comparison) -> list[float | None]:
+    """Return how far the clocks of those that looked were off; those of a kept look were off then."""
+    if found.judged.plan.kept is not None:
+        return []
+    return [result.facts.skew_s for result in found.sketch.shards.values()]

@@ -12,6 +12,7 @@ from recon.adapters.redis_client import RedisBroker
 from recon.adapters.s3 import S3Lister
 from recon.adapters.s3.probe import Probe
 from recon.aws_reports import refused
+from recon.core.lake_clock import SKEW_MAX_S
 from recon.errors import BrokerError, ListingOrderError, ReconError, StateError
 from recon.findings import latest, report
 from recon.memory import Hints
@@ -19,8 +20,6 @@ from recon.ports import Lister, StateStore
 from recon.report_standing import reports_standing
 from recon.settings import Settings, alert_channels
 
-#: Seconds that this host's clock and the lake's may differ: freshness compares one with the other.
-SKEW_MAX_S = 5.0
 #: Where the warnings of a report speak of a type none of whose patterns matched an object.
 _UNMATCHED = ": pattern matched 0 of "
 

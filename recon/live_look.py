@@ -12,6 +12,7 @@ from itertools import accumulate, islice
 import polars as pl
 import pyarrow as pa
 
+from recon.core.lake_clock import nearest
 from recon.core.looks import Interval, Look, just_before, shared_folder
 from recon.errors import LakeError
 from recon.model import KeyRange
@@ -36,6 +37,7 @@ class LiveLook:
     lists: int = 0
     gets: int = 0
     failures: set[str] = field(default_factory=set)
+    skew_s: float | None = None
     _rows: list[pa.RecordBatch] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -123,8 +125,9 @@ class LiveLook:
             self.left -= 1
 
     def _keep(self, page: Page) -> None:
-        if page.batch.num_rows:
-            with self._lock:
+        with self._lock:
+            self.skew_s = nearest((self.skew_s, page.skew_s))
+            if page.batch.num_rows:
                 self._rows.append(page.batch)
 
 

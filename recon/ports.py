@@ -39,12 +39,14 @@ LISTING_SCHEMA: pa.Schema = pa.schema(_FIELDS)
 class Page:
     """One answer of the lake: a batch (``LISTING_SCHEMA``) and the requests it took (retries included).
 
-    ``more`` tells that the next page costs a wait: a range that goes on may be worth cutting.
+    ``more`` tells that the next page costs a wait: a range that goes on may be worth cutting. ``skew_s`` is
+    how many seconds this host's clock is ahead of the lake's, as far as answers show; None: they do not.
     """
 
     batch: pa.RecordBatch
     requests: int
     more: bool = False
+    skew_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from recon.core.lake_clock import correction_s, nearest
 from recon.core.marks import Mark, boundaries
 from recon.core.sketch import ShardFacts, ShardSketch
 from recon.core.sketcher import Sketcher
@@ -46,12 +47,14 @@ class _Gathering:
     rows: int = 0
     requests: int = 0
     marks: list[Mark] = field(default_factory=list)
+    skew_s: float | None = None
 
     def take(self, page: Page) -> list[bytes]:
         """Add a page of a range, classify once enough waits; return the page's marked keys."""
         marks = _marks(page.batch)
         with self.lock:
             self.requests += page.requests
+            self.skew_s = nearest((self.skew_s, page.skew_s))
             self.marks.extend(marks)
             self.rows += page.batch.num_rows
             if page.batch.num_rows:
@@ -69,7 +72,8 @@ class _Gathering:
         """Classify everything that waits, in key order: ranges do not overlap."""
         if self.waiting:
             self.waiting.sort(key=lambda batch: batch.column("key")[0].as_py() or b"")
-            self.sketcher.add(pa.Table.from_batches(self.waiting).combine_chunks(), ascending=True)
+            objects, ahead_s = pa.Table.from_batches(self.waiting), correction_s(self.skew_s)
+            self.sketcher.add(objects.combine_chunks(), ascending=True, ahead_s=ahead_s)
         self.waiting, self.rows = [], 0
 
 
@@ -139,6 +143,7 @@ def scan(lister: Lister, judged: Judgement, shard: Shard, clock: Clock, pace: Pa
             boundaries=boundaries(gathering.marks, judged.plan.apart, _BOUNDARIES_MAX),
             out_of_order=failures.out_of_order,
             seen=tuple(sorted(whole)) if failures.by_range else (),
+            skew_s=gathering.skew_s,
         ),
         sketcher.domains(),
     )

@@ -438,13 +438,20 @@ ROWS = (
     Row(
         22,
         "a clock that is an hour wrong, or steps back an hour",
-        "queues go by Redis' clock; cycles go on; `recon doctor` warns beyond 5 s against the lake's clock",
+        "queues and slots go by Redis' clock, staleness by the lake's; cycles go on; beyond 5 s against the lake's "
+        "clock the report, the log and `recon doctor` warn",
         "workers/test_clocks.py::test_an_engine_whose_clock_is_an_hour_off_gives_the_same_queues",
         (
             *of(
                 "workers/test_clocks.py",
                 "a_clock_that_steps_back_an_hour_between_two_cycles_stops_neither",
+                "a_cycle_takes_the_interval_that_it_is_by_redis_and_none_of_those_to_come",
+                "a_lake_whose_clock_is_another_is_told_in_the_log",
                 "a_lease_lasts_as_long_as_redis_says_whatever_the_clocks_of_engine_and_scraper",
+            ),
+            *of(
+                "test_skew.py",
+                "staleness_is_judged_by_the_lake_s_clock_where_the_engine_s_is_wrong_and_it_is_told",
             ),
             *of("test_diagnosis.py", "a_clock_that_is_wrong_by_seconds_is_told"),
             *of("adapters/test_s3_probe.py", "a_good_server_may_be_split"),

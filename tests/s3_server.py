@@ -16,6 +16,7 @@ import base64
 import random
 import signal
 import threading
+import time
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -141,6 +142,8 @@ class S3Server:
         self.port = port
         self.latency_s = latency_s
         self.hang_s = 30.0
+        #: Seconds that its clock is ahead of this host's.
+        self.ahead_s = 0.0
         self.secret = secret
         self.faults: dict[str, Fault] = {}
         self.denied: list[bytes] = []
@@ -345,7 +348,7 @@ class _Connection(asyncio.Protocol):
         length = len(body) + (1000 if fault in {"short", "reset"} else 0)
         fields = {
             "Content-Length": str(length),
-            "Date": formatdate(usegmt=True),
+            "Date": formatdate(time.time() + self.server.ahead_s, usegmt=True),
             "Server": "sorted-array",
             **extra,
         }

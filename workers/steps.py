@@ -256,6 +256,8 @@ def _sketch_of(cycle_id: str, shard_id: str) -> str:
 def _conclude(cycle_id: str, fence: int) -> cycle.Ending:
     wired = engine()
     ending = cycle.conclude(wired.ports, _judgement(cycle_id), fence, _noted(cycle_id))
+    for line in ending.told:
+        _log.warning("cycle %s: %s", cycle_id, line)
     wired.ports.state.delete(f"cycles/{cycle_id}/error.json")  # of an attempt that found no Redis
     return ending
 

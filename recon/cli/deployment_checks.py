@@ -10,7 +10,8 @@ from contextlib import closing, suppress
 from typing import Any
 
 from recon import access
-from recon.diagnosis import SKEW_MAX_S, Check, Status
+from recon.core.lake_clock import SKEW_MAX_S
+from recon.diagnosis import Check, Status
 from recon.errors import ReconError
 from recon.settings import Settings, flower_users
 from workers.census import consumers, roll_call

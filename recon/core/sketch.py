@@ -71,7 +71,8 @@ class ShardFacts:
     ``boundaries`` are keys at even distances through what was listed, for the next cycle's ranges.
     ``unexpected_by_prefix`` counts unclaimed objects by top folder; ``unexpected_sample`` names a few.
     ``out_of_order`` tells that the backend's order cannot be trusted; ``refused``, that a report's file is
-    not what its manifest tells, and will not become so.
+    not what its manifest tells, and will not become so. ``skew_s`` is how many seconds the clock of the host
+    that looked is ahead of the lake's; None where the lake told no time.
     """
 
     shard_id: str
@@ -88,6 +89,7 @@ class ShardFacts:
     out_of_order: bool = False
     refused: bool = False
     seen: tuple[int, ...] = ()
+    skew_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

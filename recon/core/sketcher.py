@@ -92,6 +92,7 @@ class Sketcher:
         self._now = now
         self._ignored = ignored
         self._own = own
+        self._ahead_ms = 0
         self._seen: dict[int, _Seen] = {}
         self.objects = 0
         self.size_bytes = 0
@@ -100,14 +101,16 @@ class Sketcher:
         self._unexpected_sample: list[str] = []
         self._strangers: list[pl.Series] = []
 
-    def add(self, batch: pa.RecordBatch | pa.Table, *, ascending: bool) -> None:
+    def add(self, batch: pa.RecordBatch | pa.Table, *, ascending: bool, ahead_s: float = 0.0) -> None:
         """Classify one batch (columns key, size, mtime); ``ascending`` tells that its keys are sorted.
 
-        An object whose size or time is ``UNTOLD`` is neither small nor stale.
+        An object whose size or time is ``UNTOLD`` is neither small nor stale. ``ahead_s`` is how far the
+        clock of ``now`` is ahead of the one that the batch's times were told by.
 
         A batch costs about 1 ms for each domain that it touches: unsorted ones are best of 100,000 rows or
         more.
         """
+        self._ahead_ms = round(ahead_s * 1000)
         columns, positions = self._in_runs(self._lake_data(_columns(batch)), ascending=ascending)
         rows = len(columns.keys)
         self.objects += rows
@@ -178,7 +181,7 @@ class Sketcher:
         seen.tally = seen.tally.plus(_tally(domain, rows, small, stale))
 
     def _stale(self, domain: Domain, rows: _Claimed) -> Mask:
-        now_ms = int(self._now.astype("datetime64[ms]").astype(np.int64))
+        now_ms = int(self._now.astype("datetime64[ms]").astype(np.int64)) - self._ahead_ms
         old = np.zeros(len(rows.ordinals), dtype=np.bool_)
         for own, block, _ in domain.by_block(rows.ordinals):
             fresh_s = block.pattern.freshness_s

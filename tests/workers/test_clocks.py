@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from s3_server import S3Server, use_credentials
 from steps_place import GONE, place, valkey
 
 from recon import access, wiring
@@ -78,6 +79,17 @@ def test_a_cycle_takes_the_interval_that_it_is_by_redis_and_none_of_those_to_com
     after_s, _ = place.client.time()
     (slot,) = place.client.keys("recon:cycle:slot:*")
     assert int(slot.rpartition(b":")[2]) in {before_s // HOUR_S, after_s // HOUR_S}
+
+
+def test_a_lake_whose_clock_is_another_is_told_in_the_log(place, monkeypatch, caplog):
+    use_credentials(monkeypatch)
+    with S3Server([b"box/000.json"]) as lake:
+        lake.ahead_s = HOUR_S
+        place.configure(f"s3: {{endpoint_url: '{lake.url}', region: us-east-1}}\n")
+        monkeypatch.setenv("RECON_LAKE", f"s3://{lake.bucket}")
+        place.scanned("one")
+        steps.finish("one")
+    assert "cycle one: the engine's clock is 3600 s behind the lake's" in caplog.text
 
 
 @pytest.mark.parametrize("off_s", [HOUR_S, -HOUR_S])

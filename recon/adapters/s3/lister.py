@@ -10,6 +10,7 @@ import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
 from itertools import islice
@@ -32,6 +33,8 @@ from recon.adapters.s3.span import (
     sorted_inside,
     up_to,
 )
+from recon.adapters.s3.told_time import told_time
+from recon.core.lake_clock import nearest, skew_s
 from recon.core.texts import TextError, binaries
 from recon.errors import LakeError, ListingInvalidError, ListingOrderError
 from recon.model import KeyRange
@@ -49,9 +52,10 @@ _SORTED_ROWS = 65_536
 
 @dataclass(slots=True)
 class _Meter:
-    """The requests of one look that nothing it returned has told yet."""
+    """The requests of one look that nothing it returned has told yet, and the skew that its answers show."""
 
     untold: int = 0
+    skew_s: float | None = None
 
     def told(self) -> int:
         """Return them, and count anew."""
@@ -166,12 +170,14 @@ class S3Lister:
 
         A 404 has no words: it is believed once the bucket has answered a listing.
         """
+        asked_at = datetime.now(UTC)
         found = self._client.head_object(self._root + key, self._place(key))
+        skew_s = _skew_s(asked_at, found)
         requests = found.requests
         if found.missing and not self._answers:
             requests += self._ask(b"", {"max-keys": b"1"})[1].requests
             self._answers = True
-        return Page(_headed(key, found), requests)
+        return Page(_headed(key, found), requests, skew_s=skew_s)
 
     def fetch(self, key: bytes, file: str) -> Fetched:
         """Write one object's content to ``file``; raise ``LakeError`` where it cannot be had whole."""
@@ -203,7 +209,8 @@ class S3Lister:
                 raise self._disorderly(span.prefix, wrong)
             above = last(page.keys, above)
             batch, reached = up_to(relative(page, self._root), span.end)
-            yield Page(batch, meter.told(), more=page.token is not None and not reached)
+            more = page.token is not None and not reached
+            yield Page(batch, meter.told(), more, meter.skew_s)
             if reached:
                 return
 
@@ -215,7 +222,7 @@ class S3Lister:
             batches.append(relative(page, self._root))
         rows = sorted_inside(batches, span)
         for start in range(0, max(1, rows.num_rows), _SORTED_ROWS):
-            yield Page(rows.slice(start, _SORTED_ROWS), meter.told())
+            yield Page(rows.slice(start, _SORTED_ROWS), meter.told(), skew_s=meter.skew_s)
 
     def _walk(self, prefix: bytes, query: dict[str, bytes], meter: _Meter) -> Iterator[ListPage]:
         """Yield all pages of one listing; raise where its tokens run in a circle."""
@@ -223,8 +230,10 @@ class S3Lister:
         seen: set[bytes] = set()
         empty = 0
         while True:
+            asked_at = datetime.now(UTC)
             answer = self._client.list_objects(asked, self._place(prefix))
             meter.untold += answer.requests
+            meter.skew_s = nearest((meter.skew_s, _skew_s(asked_at, answer)))
             page = self._read(prefix, answer)
             del answer  # its body need not live while the page is used and the next one comes
             yield page
@@ -257,6 +266,12 @@ class S3Lister:
             f"the listing of {self._place(prefix)} at {self._client.where} is out of order: {reason}. "
             "It must be listed whole, without range splits; `recon doctor` shows what this server honours."
         )
+
+
+def _skew_s(asked_at: datetime, answer: Answer) -> float | None:
+    """Return how far this host's clock is ahead of the server's, by an answer that has just come."""
+    told = told_time(answer.headers)
+    return None if told is None else skew_s(asked_at, datetime.now(UTC), told)
 
 
 def _headed(key: bytes, found: Answer) -> pa.RecordBatch:

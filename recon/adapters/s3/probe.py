@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from itertools import pairwise
 
 from recon.adapters.s3.client import Answer
 from recon.adapters.s3.page import ListPage
+from recon.adapters.s3.told_time import told_time
 from recon.core.texts import values
 
 #: Asks for one page by query parameters beside the lake's prefix.
@@ -45,7 +45,8 @@ class Probe:
 def probe(ask: Ask) -> Probe:
     """Return what a few small listings show; raise ``LakeError`` where the lake cannot be listed at all."""
     first, answer = ask({"max-keys": b"1000"})
-    skew_s = _skew_s(answer.headers.get("date", ""))
+    told = told_time(answer.headers)
+    skew_s = None if told is None else (datetime.now(UTC) - told).total_seconds()
     keys = values(first.keys)
     ordered, detail = True, ""
     if any(later <= earlier for earlier, later in pairwise(keys)):
@@ -84,11 +85,3 @@ def _wrong(start: bytes, keys: list[bytes], got: list[bytes]) -> str:
     if len(lost) > 1 or (lost and not got):
         return f"StartAfter {start!r} leaves out {len(lost)} keys, {lost[0]!r} first"
     return ""
-
-
-def _skew_s(date: str) -> float | None:
-    try:
-        server = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    return (datetime.now(UTC) - server).total_seconds()
