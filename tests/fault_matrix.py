@@ -438,8 +438,8 @@ ROWS = (
     Row(
         22,
         "a clock that is an hour wrong, or steps back an hour",
-        "queues and slots go by Redis' clock, staleness by the lake's; cycles go on; beyond 5 s against the lake's "
-        "clock the report, the log and `recon doctor` warn",
+        "queues and slots go by Redis' clock, staleness by the lake's; cycles go on; beyond 5 s against the "
+        "lake's clock the report, the log and `recon doctor` warn",
         "workers/test_clocks.py::test_an_engine_whose_clock_is_an_hour_off_gives_the_same_queues",
         (
             *of(
