@@ -60,6 +60,10 @@ ROWS = (
             *of("faults/test_hosts.py", "two_hosts_run_a_cycle_together_and_survive_the_loss_of_either"),
             *of("workers/test_steps.py", "every_step_delivered_twice_changes_nothing"),
             *of("workers/test_steps.py", "a_shard_that_has_reported_is_not_looked_at_again"),
+            *of(
+                "workers/test_steps.py",
+                "shards_that_no_worker_reports_though_sent_twice_are_given_up_and_their_keys_unknown",
+            ),
             *of("test_cycle.py", "shards_that_report_twice_and_out_of_order_change_nothing"),
             *of("adapters/test_ledger.py", "any_order_and_repetition_of_steps_counts_every_shard_once"),
             *of("e2e/test_report_run.py", "a_scan_worker_killed_while_it_reads_a_report_changes_no_answer"),
