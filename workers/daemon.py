@@ -42,6 +42,8 @@ _WEB_WITH_FLOWER = Role("web", (*_WEB.words, f"http://{flower.ADDRESS}:{flower.P
 _FLOWER = Role("flower", ("-m", "workers.flower"), 2.0)
 #: What sends out again what an open cycle waits for, and the seconds that it may take.
 _RESUMPTION, _RESUMED_S = ("-m", "workers.resumption"), 10.0
+#: Seconds between two times that a scan worker's death has it done: as long as the watchdog waits.
+_RESUME_AGAIN_S = 300.0
 #: Nothing new is begun before what is under way is asked to end.
 _STOP_ORDER = (_BEAT.name,)
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
@@ -80,6 +82,7 @@ class Daemon:
         self._check_s = check_s
         self._settings = options.read()
         self._supervisor: Supervisor | None = None
+        self._resume_after = 0.0
         self._signals: list[int] = []
         self._ending = False
         self._woken = Event()
@@ -150,8 +153,8 @@ class Daemon:
             if self._settings.broker is None and time.monotonic() >= look_at:
                 look_at = time.monotonic() + _BROKER_S
                 self._revive_broker(copy)
-            if self._supervisor is not None:
-                self._supervisor.look()
+            if self._supervisor is not None and _SCAN.name in self._supervisor.look():
+                self._resume_once(copy)
 
     def _read_again(self, copy: Path) -> None:
         """Go on by the configuration as it is written now; where it is wrong, by the one there was."""
@@ -173,6 +176,15 @@ class Daemon:
         resumption = born(_RESUMPTION, child_environment(self._settings, copy=copy))
         resumption.await_end(_RESUMED_S)
         resumption.bury()
+
+    def _resume_once(self, copy: Path) -> None:
+        """Send out again what a scan worker that died had in hand; not again within a shard's deadline.
+
+        A shard that kills each worker is left to the watchdog, which gives it up.
+        """
+        if time.monotonic() >= self._resume_after:
+            self._resume_after = time.monotonic() + _RESUME_AGAIN_S
+            self._resume(copy)
 
     def _revive_broker(self, copy: Path) -> None:
         try:

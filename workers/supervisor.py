@@ -52,14 +52,16 @@ class Supervisor:
             if post.child is None:
                 self._start(post)
 
-    def look(self) -> None:
-        """Bury what died, and start again what is due."""
-        now_s = time.monotonic()
+    def look(self) -> tuple[str, ...]:
+        """Bury what died, and start again what is due; return the names of what was started again."""
+        now_s, begun = time.monotonic(), []
         for post in self._posts:
             if post.child is not None and post.child.exit_code is not None:
                 self._note_death(post, now_s)
             if post.child is None and now_s >= post.due_at:
                 self._start(post)
+                begun.append(post.role.name)
+        return tuple(begun)
 
     def stop(self, order: Sequence[str], within_s: float) -> None:
         """Stop all, named ones first and one after the other; what takes longer is killed."""

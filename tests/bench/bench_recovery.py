@@ -254,13 +254,24 @@ class Daemon:
             assert runs, (self.folder / "log.txt").read_text()[-3000:]
             time.sleep(0.05)
 
-    def client(self) -> redis.Redis:
+    def pid_of(self, name: str) -> int:
+        started = (self.folder / "log.txt").read_text().split(f"{name} started (process ")
+        return int(started[-1].partition(")")[0])
+
+    def until_ended(self, patience_s: float) -> None:
+        """Wait until the one cycle has ended, and hold it against the truth."""
+        self.wait_for(lambda: self.cycles("report"), patience_s)
         record = json.loads((self.folder / ".recon/broker/server.pid").read_text())
-        return redis.Redis(unix_socket_path=record["socket"])
+        with redis.Redis(unix_socket_path=record["socket"]) as client:
+            self.wait_for(lambda: not client.exists("recon:cycle:lock"))
+            (plan,), (path,) = self.cycles("plan"), self.cycles("report")
+            assert plan.parent == path.parent, "another cycle was begun"
+            judge(json.loads(path.read_text()), client)
 
 
-def stopped() -> tuple[float, float]:
-    """Stop a daemon amid a cycle, and again when the next one has ended it; return the seconds of both."""
+@contextmanager
+def daemon_amid_a_cycle() -> Iterator[Daemon]:
+    """Run a daemon whose first cycle's shards are being looked at; end whatever of it still runs."""
     with (
         S3Server(HELD, latency_s=SLOW_S) as s3,
         tempfile.TemporaryDirectory(prefix="recon-recovery-", ignore_cleanup_errors=True) as folder,
@@ -270,21 +281,29 @@ def stopped() -> tuple[float, float]:
         try:
             daemon.wait_for(lambda: daemon.cycles("plan"))
             time.sleep(random.uniform(0.0, SLOW_S))
-            assert not daemon.cycles("report"), "the cycle had ended before it was stopped"
-            amid_s = daemon.stop()
-            daemon.start()
-            daemon.wait_for(lambda: daemon.cycles("report"))
-            client = daemon.client()
-            daemon.wait_for(lambda: not client.exists("recon:cycle:lock"))
-            (plan,), (path,) = daemon.cycles("plan"), daemon.cycles("report")
-            assert plan.parent == path.parent, "another cycle was begun"
-            judge(json.loads(path.read_text()), client)
-            client.close()
-            return amid_s, daemon.stop()
+            assert not daemon.cycles("report"), "the cycle had ended before anything was done to it"
+            yield daemon
         finally:
             if daemon.process.poll() is None:
-                daemon.process.send_signal(signal.SIGTERM)
-                daemon.process.wait(30)
+                daemon.stop()
+
+
+def orphaned() -> float:
+    """Kill the scan worker of a daemon amid a cycle; return the seconds until the cycle has ended."""
+    with daemon_amid_a_cycle() as daemon:
+        os.kill(daemon.pid_of("scan worker"), signal.SIGKILL)
+        since = time.monotonic()
+        daemon.until_ended(DEADLINE_S + 60.0)
+        return time.monotonic() - since
+
+
+def stopped() -> tuple[float, float]:
+    """Stop a daemon amid a cycle, and again when the next one has ended it; return the seconds of both."""
+    with daemon_amid_a_cycle() as daemon:
+        amid_s = daemon.stop()
+        daemon.start()
+        daemon.until_ended(120.0)
+        return amid_s, daemon.stop()
 
 
 @dataclass(frozen=True)
@@ -307,11 +326,13 @@ class Row:
 
 def rows(repeat: int, only: str) -> Iterator[Row]:
     """Measure; what waits for a deadline runs side by side, what is done in seconds does not."""
-    if only in "sigterm":
+    late_s = DEADLINE_S + 30.0
+    if only in "recon daemon":
         both = [stopped() for _ in range(repeat)]
         yield Row("SIGTERM of `recon daemon` amid a cycle, until it exited", 10.0, [amid for amid, _ in both])
         yield Row("SIGTERM of `recon daemon` at rest, until it exited", 10.0, [rest for _, rest in both])
-    late_s = DEADLINE_S + 30.0
+        alone = [orphaned() for _ in range(repeat)]
+        yield Row("scan worker of `recon daemon` killed, until the cycle ended", late_s, alone)
     waits: dict[str, tuple[float, Callable[[], float]]] = {
         "chord hung (its counters lost), until it was found": (30.0, hung),
         "scan worker killed, started again, until the cycle ended": (
@@ -348,7 +369,9 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--only", default="", help="rows whose name holds this: sigterm, hung, killed, …")
+    parser.add_argument(
+        "--only", default="", help="rows whose name holds this: recon daemon, hung, killed, …"
+    )
     chosen = parser.parse_args()
     random.seed(1)
     print(f"a shard's deadline is {DEADLINE_S:.0f} s, the watchdog looks every 20 s; {os.cpu_count()} cores")

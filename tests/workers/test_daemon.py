@@ -250,6 +250,19 @@ def test_what_dies_is_started_again(running, name):
     assert f"{name} ended (signal 9)" in running.log
 
 
+def test_a_cycle_whose_scan_worker_dies_goes_on_with_the_next_one(house):
+    with slow_lake(house) as server:
+        house.daemon()
+        house.wait_for(lambda: open_cycles(house))
+        time.sleep(1.5)  # its shard is being looked at
+        os.kill(house.pid_of("scan worker"), signal.SIGKILL)
+        server.latency_s = 0.0
+        house.wait_for(house.reports)
+    (report,) = house.reports()
+    assert report["verdicts"]["missing"] == 20
+    assert report["observed"]["shards"]["failed"] == 0
+
+
 def test_a_broker_that_dies_is_started_again_and_the_cycle_ends(house):
     with slow_lake(house, latency_s=1.0):
         house.daemon()
