@@ -64,7 +64,7 @@ def state_line(seen: Observed, found: list[Condition]) -> str:
     standing = seen.standing
     critical = sum(one.severity is Severity.CRITICAL for one in found)
     if not found:
-        head = "All is well"
+        head = "The engine is well"
     elif critical:
         head = f"{_things(critical)} wrong" + (
             f", and {len(found) - critical} to look at" if len(found) > critical else ""
