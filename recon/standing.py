@@ -1,8 +1,7 @@
 """Gathers how the engine stands, from state, ledger and queues; a source that fails is a fact too.
 
-State names read here: ``latest.json``, ``cycles/<id>/report.json``, ``cycles/<id>/error.json``,
-``history/runs.json`` and ``aws_reports/refused.json``; the books of claims and the brake's record have
-readers of their own.
+State names read here: ``latest.json``, ``cycles/<id>/report.json``, ``history/runs.json`` and
+``aws_reports/refused.json``; the books of claims and the brake's record have readers of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from recon.core.engine_standing import (
     BRAKE,
     BROKER,
     CLAIMS,
-    FAILURES,
     LEDGER,
     PAUSE,
     QUEUES,
@@ -100,6 +98,7 @@ def standing(sources: Sources, now: datetime) -> Standing:
     """Return how the engine stands at ``now``; never raises: what fails is told in ``Standing.unknown``."""
     look = _Look()
     servers = {name: look.server(check) for name, check in sources.servers.items()}
+    runs: tuple[EndedRun, ...] = look.ask(RUNS, lambda: _runs(sources.state), ())
     claims = look.ask(CLAIMS, lambda: load_claims(sources.state), Claims())
     broker, queues = (
         servers.get("broker", ServerStanding()),
@@ -112,7 +111,7 @@ def standing(sources: Sources, now: datetime) -> Standing:
         lake=sources.lake,
         interval_s=sources.interval_s,
         report=look.ask(REPORT, sources.report, None),
-        failed=look.ask(FAILURES, lambda: _last_failed(sources.state), None),
+        failed=_last_failed(runs),
         running=look.ask(LEDGER, lambda: _running(ledger.current()), None, broker),
         skipped_overlap=look.ask(LEDGER, lambda: ledger.stats()["skipped_overlap"], 0, broker),
         consumed=look.ask(LEDGER, ledger.consumed, {}, broker),
@@ -128,7 +127,7 @@ def standing(sources: Sources, now: datetime) -> Standing:
         depths=look.ask(QUEUES, queue.depths, {}, queues),
         queue_counts=look.ask(QUEUES, queue.stats, {}, queues),
         refused_reports=look.ask(REPORTS, lambda: _refused_reports(sources.state), 0),
-        runs=look.ask(RUNS, lambda: _runs(sources.state), ()),
+        runs=runs,
         pause=look.ask(PAUSE, lambda: _pause(sources.state, now), None),
         unknown=look.unknown,
     )
@@ -167,14 +166,11 @@ def _words(error: Exception) -> str:
     return masked(said)
 
 
-def _last_failed(state: StateStore) -> FailedCycle | None:
-    names = [name for name in state.names("cycles/") if name.endswith("/error.json")]
-    if not names:
+def _last_failed(runs: tuple[EndedRun, ...]) -> FailedCycle | None:
+    failed = max((run for run in runs if run.outcome == "failed"), key=lambda run: run.cycle_id, default=None)
+    if failed is None:
         return None
-    cycle_id = max(names).split("/")[1]
-    document = json.loads(state.get(f"cycles/{cycle_id}/error.json") or b"{}")
-    message, kind = str(document.get("message", "")), str(document.get("kind", ""))
-    return FailedCycle(cycle_id, _asked_at(cycle_id), kind, message)
+    return FailedCycle(failed.cycle_id, _asked_at(failed.cycle_id), failed.kind, failed.message)
 
 
 def _running(cycle_id: str | None) -> RunningCycle | None:
@@ -224,6 +220,7 @@ def _run(row: Mapping[str, Any]) -> EndedRun:
         float(row["duration_s"]),
         row["outcome"],
         bool(row.get("dry_run")),
+        row.get("kind", ""),
         row.get("message", ""),
         row.get("totals", {}).get("gaps"),
     )

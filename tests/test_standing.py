@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -17,9 +16,11 @@ from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import RedisLeases
 from recon.claim_books import open_claims
 from recon.core.conditions import ConditionName, Limits, conditions
+from recon.core.past_run import failed_run
 from recon.core.readiness import readiness
 from recon.maintenance import Pause, pause
 from recon.model import Priority, Settlement, TaskState
+from recon.run_book import record_run
 from recon.standing import standing
 from workers import steps
 
@@ -115,10 +116,9 @@ def test_a_file_that_cannot_be_read_is_told_and_nothing_else_is_lost(place, name
 
 def test_a_failed_cycle_counts_until_a_later_one_has_finished(place):
     first = run_cycle(place)
-    error = {"message": "no such bucket", "kind": "LakeUnreachableError"}
-    failed = access.new_cycle_id(now() + timedelta(seconds=2))
-    state = steps.engine().ports.state
-    state.put(f"cycles/{failed}/error.json", json.dumps(error).encode())
+    error = {"message": "no such bucket", "kind": "LakeUnreachableError", "exit_code": 1}
+    soon = now() + timedelta(seconds=2)
+    record_run(steps.engine().ports.state, failed_run(access.new_cycle_id(soon), error, soon))
     found = look()
     assert found.report["cycle_id"] == first
     assert found.failed_since.message == "no such bucket"

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from recon.core.alert_message import Kind, Message
 from recon.core.conditions import Condition, ConditionName, Severity
-from recon.core.engine_standing import BRAKE, CLAIMS, FAILURES, PAUSE, QUEUES, REPORT, Standing
+from recon.core.engine_standing import BRAKE, CLAIMS, PAUSE, QUEUES, REPORT, RUNS, Standing
 from recon.core.outbox import Audience, Outbox, filled
 from recon.core.outbox import told as outbox_told
 
@@ -36,7 +36,7 @@ _NEEDS: Mapping[str, tuple[ConditionName, ...]] = {
         *(ConditionName.CYCLE_LATE, ConditionName.CRITICAL_GAPS, ConditionName.REPORT_TOO_OLD),
         *(ConditionName.LAKE_UNREACHABLE, ConditionName.CYCLE_FAILED),
     ),
-    FAILURES: (ConditionName.CYCLE_FAILED, ConditionName.LAKE_UNREACHABLE),
+    RUNS: (ConditionName.CYCLE_FAILED, ConditionName.LAKE_UNREACHABLE),
     CLAIMS: (ConditionName.SCRAPER_PAUSED, ConditionName.QUARANTINED_KEYS),
     BRAKE: (ConditionName.BRAKE_HELD,),
     QUEUES: (ConditionName.DEAD_LETTERS,),

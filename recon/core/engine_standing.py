@@ -12,11 +12,11 @@ from recon.core.claims import FillTime, ScraperRecord
 from recon.model import Priority, TaskState
 
 #: The sources that facts come from, as ``Standing.unknown`` names them.
-REPORT, FAILURES, CLAIMS, BRAKE = "report", "failures", "claims", "brake"
+REPORT, CLAIMS, BRAKE = "report", "claims", "brake"
 BROKER, LEDGER, QUEUES, REPORTS, RUNS = "broker", "ledger", "queues", "aws_reports", "runs"
 PAUSE = "pause"
 #: Those that are read from the state.
-STATE_SOURCES = (REPORT, FAILURES, CLAIMS, BRAKE, REPORTS, RUNS, PAUSE)
+STATE_SOURCES = (REPORT, CLAIMS, BRAKE, REPORTS, RUNS, PAUSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class FailedCycle:
 class EndedRun:
     """A run as the history remembers it: its outcome is finished, failed or skipped_overlap.
 
-    ``message`` says why it failed; ``gaps`` is None unless it finished.
+    ``kind`` and ``message`` say why it failed; ``gaps`` is None unless it finished.
     """
 
     cycle_id: str
@@ -41,6 +41,7 @@ class EndedRun:
     duration_s: float
     outcome: str
     dry_run: bool = False
+    kind: str = ""
     message: str = ""
     gaps: int | None = None
 
