@@ -17,9 +17,9 @@ from recon.core.dims import dims_values, is_due
 from recon.core.gaps import Gap
 from recon.core.past_run import failed_run, finished_run
 from recon.core.retention import outlived
-from recon.findings import latest
 from recon.kept_history import keep_findings, prune_days
 from recon.kept_look import kept_cycles
+from recon.last_cycle import latest
 from recon.masking import masked
 from recon.ports import MetricsRegistry, StateStore
 from recon.run_book import record_run

@@ -14,7 +14,7 @@ from recon.adapters.s3.probe import Probe
 from recon.aws_reports import refused
 from recon.core.lake_clock import SKEW_MAX_S
 from recon.errors import BrokerError, ListingOrderError, ReconError, StateError
-from recon.findings import latest, report
+from recon.last_cycle import latest, report
 from recon.memory import Hints
 from recon.ports import Lister, StateStore
 from recon.report_standing import reports_standing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from recon import plan as plans
@@ -13,32 +12,10 @@ from recon.core.braking import NO_BRAKING
 from recon.core.carried import Seen, carried, counterpart
 from recon.core.second_look import NO_SECOND_LOOK, SecondLook
 from recon.core.sketch import Sketch
-from recon.errors import StateError
+from recon.last_cycle import latest
 from recon.memory import Memory
 from recon.ports import StateStore
 from recon.sight import Sight
-
-
-def latest(state: StateStore) -> str:
-    """Return the id of the last finished cycle; raise ``StateError`` when there is none."""
-    content = state.get("latest.json")
-    if content is None:
-        raise StateError("no cycle has finished yet in this state. Run one first: recon run")
-    return str(json.loads(content)["cycle_id"])
-
-
-def latest_fence(state: StateStore) -> int:
-    """Return the fence of the last finished cycle; 0 where it is not known."""
-    return int(json.loads(state.get("latest.json") or b"{}").get("fence", 0))
-
-
-def report(state: StateStore, cycle_id: str) -> dict[str, object]:
-    """Return the report of a finished cycle."""
-    content = state.get(f"cycles/{cycle_id}/report.json")
-    if content is None:
-        raise StateError(f"the state holds no report of cycle {cycle_id}. Run one: recon run")
-    document: dict[str, object] = json.loads(content)
-    return document
 
 
 def merged(state: StateStore, judged: plans.Judgement) -> Sketch:

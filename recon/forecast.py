@@ -8,7 +8,7 @@ from typing import Any
 from recon.core.cost import PAGE_KEYS, Forecast, Requests, by_listing
 from recon.core.shards import hints_inside
 from recon.errors import StateError
-from recon.findings import latest, report
+from recon.last_cycle import latest, report
 from recon.memory import Hints
 from recon.model import KeyRange
 from recon.plan import Judgement, Options

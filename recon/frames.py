@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import polars as pl
 
-from recon import access, findings
+from recon import access, findings, last_cycle
 from recon.core.past_run import PastRun
 from recon.kept_history import coverage_frame, gaps_frame
 from recon.model import Priority
@@ -46,7 +46,7 @@ def coverage(config: Path | str | None = None) -> pd.DataFrame:
     coverage (Float64, NA where nothing can be said), threshold (float64).
     """
     state = _state(config)
-    frame = coverage_frame(findings.report(state, findings.latest(state)))
+    frame = coverage_frame(last_cycle.report(state, last_cycle.latest(state)))
     return _pandas(frame, {"expected": "Int64", "coverage": "Float64"})
 
 
@@ -58,7 +58,7 @@ def gaps(config: Path | str | None = None) -> pd.DataFrame:
     first_seen_at (instant).
     """
     state = _state(config)
-    report = findings.report(state, findings.latest(state))
+    report = last_cycle.report(state, last_cycle.latest(state))
     frame = gaps_frame(report, findings.last_findings(state).gaps)
     return _pandas(frame, {"have": "Int64", "expected": "Int64"})
 

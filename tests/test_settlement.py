@@ -10,7 +10,7 @@ import pytest
 from cycle_place import GONE, LAKE, ODDS, Place, lake_place
 from redis_servers import ON_DISK, binary_of, running
 
-from recon import cycle, findings
+from recon import cycle, findings, last_cycle
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import RedisLeases, RedisTaskQueue
 from recon.claim_books import load_claims, save_claims
@@ -260,7 +260,7 @@ def test_what_was_filled_since_the_last_look_is_not_asked_for_again(place):
     fill(place, keys_of(task))
     place.leases.settle(task, Settlement.DONE)
     settled(place)
-    counts = cycle.refill(place.ports, found, findings.latest_fence(place.ports.state))
+    counts = cycle.refill(place.ports, found, last_cycle.latest_fence(place.ports.state))
     assert counts.published == 0
     assert not set(keys_of(task)) & place.queued()
 
@@ -276,7 +276,7 @@ def test_room_that_came_free_is_filled_from_the_last_findings(place):
     place.leases.settle(task, Settlement.DONE)
     settled(place)
     found = findings.last_findings(place.ports.state)
-    assert cycle.refill(place.ports, found, findings.latest_fence(place.ports.state)).published == 1
+    assert cycle.refill(place.ports, found, last_cycle.latest_fence(place.ports.state)).published == 1
 
 
 def test_nothing_that_was_learned_is_lost_with_redis(place):

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from recon import access, cycle, findings, wiring
+from recon import access, cycle, findings, last_cycle, wiring
 from recon.claim_books import load_claims
 from recon.comparison import Comparison
 from recon.errors import CycleFencedError, StateError
@@ -37,7 +37,7 @@ def tend() -> Settled | None:
     for scraper in done.paused:
         _log.warning("scraper %s is paused: %s", scraper, load_claims(ports.state).scrapers[scraper].reason)
     try:
-        report = findings.report(ports.state, findings.latest(ports.state))
+        report = last_cycle.report(ports.state, last_cycle.latest(ports.state))
     except StateError:
         return done  # no cycle has finished yet
     if report["dry_run"]:
@@ -58,7 +58,7 @@ def _is_waiting(report: dict[str, Any]) -> bool:
 
 def _refill(wired: wiring.Engine) -> None:
     state = wired.ports.state
-    found, fence = _findings(findings.latest(state)), findings.latest_fence(state)
+    found, fence = _findings(last_cycle.latest(state)), last_cycle.latest_fence(state)
     try:
         counts = cycle.refill(wired.ports, found, fence)
     except CycleFencedError:

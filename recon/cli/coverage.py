@@ -28,7 +28,7 @@ _SPARE = ("known_absent", "unknown", "not_due", "stale", "small", "kind")
 def coverage(config: Path | None, *, as_json: bool, as_table: bool | None) -> None:
     """Show the coverage of the last finished cycle."""
     from recon import access
-    from recon.findings import latest, report
+    from recon.last_cycle import latest, report
 
     state = access.state(access.settings(config))
     document: dict[str, Any] = report(state, latest(state))

@@ -25,7 +25,7 @@ _SHORT = ("cycle_id", "finished_at", "duration_s", "observed", "verdicts")
 def status(config: Path | None, *, as_json: bool, metric: str | None) -> None:
     """Show the last finished cycle and the queues, and how the runs went so far."""
     from recon import access
-    from recon.findings import latest, report
+    from recon.last_cycle import latest, report
     from recon.run_book import load_runs
     from recon.trouble_book import load_troubles
 
