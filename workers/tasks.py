@@ -62,8 +62,7 @@ def finish(cycle_id: str) -> None:
 def watchdog() -> None:
     """Begin what is to be tried again, send lost shards out again, finish cycles whose chord never fired."""
     steps.note_consumed(steps.CONTROL_WORKER)
-    for cycle_id, flags in steps.due_cycles():
-        send_begin(cycle_id, flags)
+    _begin_due()
     for cycle_id, shard_ids in steps.stuck():
         send_again(cycle_id, shard_ids)
 
@@ -73,12 +72,18 @@ def tend() -> None:
     """Settle claims, top the queues up, begin a cycle early when they run dry."""
     steps.note_consumed(steps.CONTROL_WORKER)
     tending.tend()
+    _begin_due()
 
 
 @task(name="recon.alert", queue=CONTROL)
 def alert() -> None:
     """Tell whom it concerns what is wrong, and what is over."""
     alerting.alert()
+
+
+def _begin_due() -> None:
+    for cycle_id, flags in steps.due_cycles():
+        send_begin(cycle_id, flags)
 
 
 def dispatch(cycle_id: str, shard_ids: list[str]) -> None:
