@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import timedelta
 
@@ -89,7 +90,8 @@ def test_a_lake_whose_clock_is_another_is_told_in_the_log(place, monkeypatch, ca
         monkeypatch.setenv("RECON_LAKE", f"s3://{lake.bucket}")
         place.scanned("one")
         steps.finish("one")
-    assert "cycle one: the engine's clock is 3600 s behind the lake's" in caplog.text
+    # The Date of an answer has whole seconds, and what the answer took proves nothing.
+    assert re.search(r"cycle one: the engine's clock is (3598|3599|3600) s behind the lake's", caplog.text)
 
 
 @pytest.mark.parametrize("off_s", [HOUR_S, -HOUR_S])
