@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -11,10 +13,28 @@ from recon.errors import ReconError
 from workers.child import Child, spawned
 
 _QUEUES = ("recon.control", "recon.scan")
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: A worker that keeps dying is not started for ever.
 _STARTS_MAX = 5
 #: Seconds to stop by themselves: their work is done, or given up. Celery takes 2 s to stop an idle pool.
 _STOP_S = 0.3
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Have a signal that ends the run wait: a process that nobody has noted yet could not be stopped."""
+    came: list[int] = []
+    found = {number: signal.getsignal(number) for number in _ENDINGS}
+    before = {number: handler for number, handler in found.items() if callable(handler)}
+    for number in before:
+        signal.signal(number, lambda heard, _: came.append(heard))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for heard in came:
+            signal.raise_signal(heard)
 
 
 class CrewLostError(ReconError):
@@ -39,7 +59,9 @@ class Crew:
     def __enter__(self) -> Self:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._children.extend(self._started(queue) for queue in _QUEUES)
+            for queue in _QUEUES:
+                with _undisturbed():
+                    self._children.append(self._started(queue))
         except BaseException:
             self._kill()
             raise
@@ -57,8 +79,9 @@ class Crew:
         """Start again what died; return whether anything had (``CrewLostError`` if it keeps dying)."""
         dead = [number for number, child in enumerate(self._children) if child.exit_code is not None]
         for number in dead:
-            self._children[number].bury()
-            self._children[number] = self._started(_QUEUES[number])
+            with _undisturbed():
+                self._children[number].bury()
+                self._children[number] = self._started(_QUEUES[number])
         return bool(dead)
 
     def _await(self, patience_s: float) -> None:
