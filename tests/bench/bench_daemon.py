@@ -16,6 +16,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -121,10 +122,22 @@ def pss_mb(pid: int) -> float:
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
 @contextmanager
 def started(folder: Path, interval_minutes: float) -> Iterator[Running]:
     """Run a daemon until the block ends, and say how long it took to stop."""
     shutil.copytree(ROOT / "config", folder / "config")
+    settings = folder / "config" / "recon.yaml"
+    section = "reconciliation_loop:\n"
+    assert section in settings.read_text()
+    settings.write_text(
+        settings.read_text().replace(section, f"{section}  health_check_port: {free_port()}\n")
+    )
     with (folder / "daemon.log").open("wb") as log:
         daemon = subprocess.Popen(
             [*RECON, "daemon", "--interval-minutes", str(interval_minutes)], cwd=folder, stderr=log
