@@ -18,6 +18,7 @@ from recon.settings import is_supervised, secrets_of
 from workers import logs  # noqa: F401 - it waits for signals of Celery
 from workers.allocation import share_one_heap
 from workers.child import end_with_parent
+from workers.schedule import HOUSEKEEPING
 
 #: Header tasks are retried later than the broker's own claim on a lost message (6 s).
 RETRY_DELAY_S = 8
@@ -54,12 +55,13 @@ app = Celery("recon", amqp="workers.shown_arguments:Messages", task_cls=MaskedTa
 app.config_from_object("workers.celery_config")
 
 
-def task(*, name: str, queue: str, ignore_result: bool = True) -> Callable[[_Function], Any]:
+def task(*, name: str, queue: str) -> Callable[[_Function], Any]:
     """Register a task. Options are spelt out here, because Celery accepts misspelled ones silently."""
     return app.task(
         name=name,
         queue=queue,
-        ignore_result=ignore_result,
+        ignore_result=True,
+        send_events=name not in HOUSEKEEPING,
         acks_late=True,
         reject_on_worker_lost=True,
         max_retries=MAX_RETRIES,

@@ -14,8 +14,11 @@ WATCHDOG_EVERY_S = 20.0
 TEND_EVERY_S = 10.0
 #: What is wrong is looked for, and told, this often.
 ALERT_EVERY_S = 30.0
-#: Whether this interval had its cycle is asked this often: one that was missed, or paused, runs late, once.
-SLOT_EVERY_S = 20.0
+#: Whether this interval had its cycle is asked a sixtieth of it after the last time, within these bounds:
+#: one that was missed, or paused, runs late, once.
+SLOT_EVERY_S, SLOT_AT_LEAST_EVERY_S = 20.0, 60.0
+#: What is done between cycles: of it no events tell, which would bury the cycles' tasks in Flower.
+HOUSEKEEPING = frozenset(("recon.watchdog", "recon.tend", "recon.alert"))
 #: When a beat that remembers nothing last asked: at once.
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -33,7 +36,7 @@ def entries(settings: Settings) -> dict[str, dict[str, Any]]:
     always = {"watchdog": watchdog, "tend": tend, "alert": alert}
     if every_s is None:
         return always
-    look_s = min(every_s, SLOT_EVERY_S)
+    look_s = min(every_s, max(SLOT_EVERY_S, min(every_s / 60, SLOT_AT_LEAST_EVERY_S)))
     cycle = {
         "task": "recon.scheduled_cycle",
         "schedule": look_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -29,6 +30,8 @@ GRACE_S = 3
 ALERT_EVERY_S = 30.0
 #: Requests at once; more are answered 503.
 REQUESTS_MAX = 64
+#: Tenths of a second between two looks whether to end; at whole seconds uvicorn renews the Date of answers.
+_TICKS = 5
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -103,6 +106,13 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         """Leave the signals to ``obey``."""
         yield
+
+    async def main_loop(self) -> None:
+        """Look whether to end twice a second; uvicorn's own ten times cost as much as all else at rest."""
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += _TICKS
+            await asyncio.sleep(_TICKS / 10)
 
     def stop(self) -> None:
         """Answer what is under way, and end."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from celery.app.amqp import AMQP
 
+from workers.schedule import HOUSEKEEPING
+
 #: What stands for an argument that is no id: flags hold what people typed.
 HIDDEN = "…"
 #: A cycle's id, ``20261125T161623-1a7343`` or that of its second attempt, ``…-r1``; and a shard's id.
@@ -37,7 +39,8 @@ class Messages(AMQP):
         *more: Any,
         **options: Any,
     ) -> Any:
-        """Return one message; its ``argsrepr`` and ``kwargsrepr`` show ids only."""
+        """Return one message; its ``argsrepr`` and ``kwargsrepr`` show ids; housekeeping has no event."""
         options["argsrepr"] = shown(args or ())
         options["kwargsrepr"] = f"{{{HIDDEN}}}" if kwargs else "{}"
-        return super().as_task_v2(task_id, name, args, kwargs, *more, **options)
+        message = super().as_task_v2(task_id, name, args, kwargs, *more, **options)
+        return message._replace(sent_event=None) if name in HOUSEKEEPING else message

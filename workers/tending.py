@@ -37,7 +37,7 @@ def tend() -> Settled | None:
     for scraper in done.paused:
         _log.warning("scraper %s is paused: %s", scraper, load_claims(ports.state).scrapers[scraper].reason)
     try:
-        report = last_cycle.report(ports.state, last_cycle.latest(ports.state))
+        report = _report(last_cycle.latest(ports.state))
     except StateError:
         return done  # no cycle has finished yet
     if report["dry_run"]:
@@ -65,6 +65,11 @@ def _refill(wired: wiring.Engine) -> None:
         return  # a newer cycle has begun: it publishes what it sees
     if counts.published:
         _log.info("%d tasks published that had waited for room; %d wait", counts.published, counts.deferred)
+
+
+@lru_cache(maxsize=1)
+def _report(cycle_id: str) -> dict[str, Any]:
+    return last_cycle.report(steps.engine().ports.state, cycle_id)
 
 
 @lru_cache(maxsize=1)
