@@ -40,7 +40,7 @@ task_ignore_result = True
 task_track_started = False
 worker_prefetch_multiplier = 1
 # Whatever a process of the pool keeps, it does not keep for ever; a new one is forked in some ms.
-worker_max_tasks_per_child = 100
+worker_max_tasks_per_child = 40
 worker_cancel_long_running_tasks_on_connection_loss = False
 worker_deduplicate_successful_tasks = False
 # With what Celery takes to end, SIGTERM to exit stays below ten seconds.

@@ -105,12 +105,12 @@ HEADER = "".join(name.rjust(width) for name, width in COLUMNS.items())
 
 
 def cpu_s(pid: int) -> float:
-    """Return the CPU seconds of a process so far."""
+    """Return the CPU seconds of a process so far, and of its children that have ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return sum(map(int, fields[11:15])) / TICKS
 
 
 def pss_mb(pid: int) -> float:
