@@ -116,11 +116,11 @@ class Alarm:
         return Round(found, {names[channel]: problem for channel, (_, problem) in outcomes.items()})
 
     def _sent(self, book: AlertBook, now: datetime) -> dict[str, tuple[tuple[Message, ...], str]]:
-        from recon.adapters.alerts import Notification  # noqa: PLC0415 - as above
-
         waiting = due(book, now)
         if not waiting:
             return {}
+        from recon.adapters.alerts import Notification  # noqa: PLC0415 - as above
+
         notes = {}
         for channel, messages in waiting.items():
             title, body = notification(messages, self.prefix, self.sources.lake)

@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from recon.core.catalog import Catalog
 from recon.core.invalid import did_you_mean
@@ -114,7 +113,9 @@ def _check_names(names: list[str]) -> None:
 
 def _parquet(content: bytes) -> pl.DataFrame:
     # pyarrow reports what a damaged file breaks; polars may panic on it.
-    frame = pl.DataFrame(pq.read_table(pa.BufferReader(content)))
+    from pyarrow import parquet  # noqa: PLC0415 - brings five file systems' libraries, and few catalogs need it
+
+    frame = pl.DataFrame(parquet.read_table(pa.BufferReader(content)))
     flat = {name: kind for name, kind in frame.schema.items() if not kind.is_nested()}
     return frame.select(_as_text(name, kind).fill_null("").alias(name) for name, kind in flat.items())
 

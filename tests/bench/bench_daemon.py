@@ -105,12 +105,21 @@ HEADER = "".join(name.rjust(width) for name, width in COLUMNS.items())
 
 
 def cpu_s(pid: int) -> float:
-    """Return the CPU seconds of a process so far, and of its children that have ended."""
+    """Return the CPU seconds of a process so far."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return sum(map(int, fields[11:15])) / TICKS
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def ended_cpu_s(pid: int) -> float:
+    """Return the CPU seconds of a process' children that have ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[13]) + int(fields[14])) / TICKS
 
 
 def pss_mb(pid: int) -> float:
@@ -163,13 +172,17 @@ def idle(running: Running, minutes: float) -> None:
     wait_for_report(running)
     time.sleep(20.0)
     before = {pid: cpu_s(pid) for pid in running.processes()}
+    ended_before = sum(map(ended_cpu_s, before))
     time.sleep(minutes * 60)
     print(f"{'process':<60}{'MB':>8}{'CPU %':>8}")
     found = running.processes()
     shares = {pid: 100 * (cpu_s(pid) - before.get(pid, 0.0)) / (minutes * 60) for pid in found}
     for pid, words in found.items():
         print(f"{words[-58:]:<60}{pss_mb(pid):>8.1f}{shares[pid]:>8.2f}")
-    print(f"{'all':<60}{sum(map(pss_mb, found)):>8.1f}{sum(shares.values()):>8.2f}")
+    known = sum(cpu_s for pid, cpu_s in before.items() if pid not in found)
+    ended = 100 * (sum(map(ended_cpu_s, found)) - ended_before - known) / (minutes * 60)
+    print(f"{'those that ended meanwhile':<68}{ended:>8.2f}")
+    print(f"{'all':<60}{sum(map(pss_mb, found)):>8.1f}{sum(shares.values()) + ended:>8.2f}")
 
 
 def churn(running: Running, minutes: float) -> None:
