@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from engine_place import shared_sample
+from redis_servers import valkey
+
+__all__ = ["valkey"]
 
 #: The files that take longest are begun first, each by a process of its own: what ends last is short.
 LONGEST = (

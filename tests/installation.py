@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -51,11 +51,16 @@ class Site:
         return {**plain, "RECON_CONFIG": str(self.folder / "recon.yaml"), "FAULT_MARK": str(self.mark)}
 
     def start(self, *words: str, fault: str = "", config: Path | None = None) -> subprocess.Popen[bytes]:
+        own = {} if config is None else {"RECON_CONFIG": str(config)}
+        return self.run(str(FAULTY), *words, told={"FAULT": fault, **own})
+
+    def run(self, *words: str, told: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a Python with these words; its environment is the site's, and what it is told beside."""
         with (self.folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, str(FAULTY), *words],
+                [sys.executable, *words],
                 cwd=self.folder,
-                env={**self.environment, "FAULT": fault, **({"RECON_CONFIG": str(config)} if config else {})},
+                env={**self.environment, **(told or {})},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -132,3 +132,10 @@ def broker(redis_server) -> Iterator[RedisBroker]:
     broker = RedisBroker.connect(redis_server.url)
     yield broker
     broker.close()
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[RedisServer]:
+    """A server of the test file's own, that syncs each write."""
+    with running(binary_of("valkey-9"), *ON_DISK) as server:
+        yield server

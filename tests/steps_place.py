@@ -74,12 +74,6 @@ class Place:
         assert self.ledger.open_cycles() == []
 
 
-@pytest.fixture(scope="module")
-def valkey():
-    with running(binary_of("valkey-9"), *ON_DISK) as server:
-        yield server
-
-
 @pytest.fixture
 def own_valkey():
     with running(binary_of("valkey-9"), *ON_DISK) as server:

@@ -10,7 +10,6 @@ import pytest
 from aws_reports import into, rows, write_report
 from cycle_place import BOX, COUNTER, DECLARED, DIMENSIONS, GONE, MANY, ODDS, Place, lake_place
 from declared import dataset, inventory
-from redis_servers import ON_DISK, binary_of, running
 
 from recon import cycle
 from recon.aws_reports import ReportPlace
@@ -21,12 +20,6 @@ from recon.explanation import explained
 from recon.findings import last_findings
 
 HELD_ODDS = {key for key in ODDS if key not in GONE}
-
-
-@pytest.fixture(scope="module")
-def valkey():
-    with running(binary_of("valkey-9"), *ON_DISK) as server:
-        yield server
 
 
 @pytest.fixture

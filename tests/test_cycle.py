@@ -19,7 +19,6 @@ from cycle_place import (
     VISIBILITY_S,
     lake_place,
 )
-from redis_servers import ON_DISK, binary_of, running
 from s3_server import Objects
 
 from recon import cycle
@@ -28,12 +27,6 @@ from recon.adapters.s3 import S3Lister
 from recon.adapters.s3.retry import Patience
 from recon.adapters.state_queue import StateTaskQueue
 from recon.errors import CycleFencedError
-
-
-@pytest.fixture(scope="module")
-def valkey():
-    with running(binary_of("valkey-9"), *ON_DISK) as server:
-        yield server
 
 
 @pytest.fixture

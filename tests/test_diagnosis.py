@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from aws_server import report_files
-from redis_servers import ON_DISK, binary_of, running
 from s3_server import S3Server, use_credentials
 
 from recon import access, cycle, wiring
@@ -26,12 +25,6 @@ BY_GAME = """
 catalogs: {games: {lake: games.csv}}
 expected_coverage: {nba: {data_types: {box: {for_each: games, path_patterns: ["box/{id}.json"]}}}}
 """
-
-
-@pytest.fixture(scope="module")
-def valkey():
-    with running(binary_of("valkey-9"), *ON_DISK) as server:
-        yield server
 
 
 class Place:

@@ -8,7 +8,6 @@ import pytest
 from aws_reports import into, rows, write_report
 from cycle_place import Place
 from declared import dataset, inventory
-from redis_servers import ON_DISK, binary_of, running
 from s3_server import S3Server, use_credentials
 
 from recon.adapters.redis_client import RedisBroker
@@ -25,12 +24,6 @@ DECLARED = inventory(
     dataset("other/{day}.json", name="nba.other"),
     dimensions={"day": {"every": "day", "start": str(TODAY - timedelta(days=29)), "end": "now"}},
 )
-
-
-@pytest.fixture(scope="module")
-def valkey():
-    with running(binary_of("valkey-9"), *ON_DISK) as server:
-        yield server
 
 
 @pytest.fixture

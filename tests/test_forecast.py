@@ -10,7 +10,6 @@ import pytest
 from aws_reports import rows, write_report
 from cycle_place import OBJECTS, Place, now
 from declared import dataset, inventory
-from redis_servers import ON_DISK, binary_of, running
 from s3_server import S3Server, use_credentials
 
 from recon import cycle
@@ -19,12 +18,6 @@ from recon.aws_reports import ReportPlace
 from recon.forecast import cost_document, forecast
 
 MANY = 40_000
-
-
-@pytest.fixture(scope="module")
-def valkey():
-    with running(binary_of("valkey-9"), *ON_DISK) as server:
-        yield server
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from cycle_place import GONE, LAKE, OBJECTS, Place, lake_place
 from declared import dataset, inventory
-from redis_servers import ON_DISK, binary_of, running
 
 from recon.errors import TooManyRequestsError
 from recon.findings import last_findings
@@ -20,12 +19,6 @@ DAILY = inventory(
     dimensions={"day": {"every": "day", "start": "2025-11-01", "end": "now"}},
 )
 WEEKLY = {"full_scan_every_s": 7 * 86400.0}
-
-
-@pytest.fixture(scope="module")
-def valkey():
-    with running(binary_of("valkey-9"), *ON_DISK) as server:
-        yield server
 
 
 @pytest.fixture

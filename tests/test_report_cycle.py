@@ -9,7 +9,6 @@ import pytest
 from aws_reports import KINDS, VERSIONS, Report, Style, into, rows, write_report
 from cycle_place import BOX, DIMENSIONS, GONE, MANY, ODDS, Place, lake_place
 from declared import dataset, inventory
-from redis_servers import ON_DISK, binary_of, running
 
 from recon.aws_reports import ReportPlace
 from recon.errors import ReportError
@@ -21,12 +20,6 @@ DAILY = inventory(
     dataset("feed/{day}/{part}.json", name="nba.feed", expected_per=("day", 2)),
     dimensions={"day": {"every": "day", "start": "2025-11-01", "end": "now"}},
 )
-
-
-@pytest.fixture(scope="module")
-def valkey():
-    with running(binary_of("valkey-9"), *ON_DISK) as server:
-        yield server
 
 
 @pytest.fixture

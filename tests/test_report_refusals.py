@@ -12,17 +12,10 @@ from pathlib import Path
 import pytest
 from aws_reports import CURRENT, KINDS, Report, file_schema, into, put_manifest, rows, with_body, write_report
 from cycle_place import GONE, Place, lake_place
-from redis_servers import ON_DISK, binary_of, running
 
 from recon.aws_reports import ReportPlace
 from recon.core.aws_manifest import FILES_MAX
 from recon.errors import ReportError
-
-
-@pytest.fixture(scope="module")
-def valkey():
-    with running(binary_of("valkey-9"), *ON_DISK) as server:
-        yield server
 
 
 @dataclass

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 from cycle_place import GONE, LAKE, ODDS, Place, lake_place
-from redis_servers import ON_DISK, binary_of, running
 
 from recon import cycle, findings, last_cycle
 from recon.adapters.redis_client import RedisBroker
@@ -19,12 +18,6 @@ from recon.core.claims import ClaimRules
 from recon.memory import Hints
 from recon.model import Lease, Settlement, TaskState
 from recon.settlement import Settled, settle
-
-
-@pytest.fixture(scope="module")
-def valkey():
-    with running(binary_of("valkey-9"), *ON_DISK) as server:
-        yield server
 
 
 @pytest.fixture

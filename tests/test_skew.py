@@ -7,19 +7,12 @@ import time
 import pytest
 from cycle_place import lake_place
 from declared import dataset, inventory
-from redis_servers import ON_DISK, binary_of, running
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 DECLARED = inventory(
     dataset("box/{n}.json", name="nba.box", freshness_s=DAY_S), dimensions={"n": {"integers": "0..1"}}
 )
 YOUNG, OLD = b"box/0.json", b"box/1.json"
-
-
-@pytest.fixture(scope="module")
-def valkey():
-    with running(binary_of("valkey-9"), *ON_DISK) as server:
-        yield server
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from steps_place import Place, breakable, own_valkey, place, valkey
+from steps_place import Place, breakable, own_valkey, place
 
 from recon import access, outlook
 from recon.adapters.redis_client import RedisBroker
@@ -24,7 +24,7 @@ from recon.run_book import record_run
 from recon.standing import standing
 from workers import steps
 
-__all__ = ["breakable", "own_valkey", "place", "valkey"]
+__all__ = ["breakable", "own_valkey", "place"]
 
 
 def now() -> datetime:

@@ -38,7 +38,6 @@ _SHARED = (
     "celery.concurrency.thread",
     "celery.worker.components",
     "celery.worker.consumer",
-    "uvicorn",
 )
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -51,9 +50,9 @@ def born(words: Sequence[str], environment: Mapping[str, str]) -> Child:
 
 
 @cache
-def _prepare(modules: Sequence[str]) -> None:
+def _prepare() -> None:
     """Import what is shared, and keep the collector from touching, and so copying, its pages."""
-    for module in modules:
+    for module in _SHARED:
         importlib.import_module(module)
     getproctitle()  # it finds the title's place by the environment, which a copy replaces
     gc.collect()
@@ -61,7 +60,7 @@ def _prepare(modules: Sequence[str]) -> None:
 
 
 def _forked(arguments: Sequence[str], environment: Mapping[str, str]) -> Child:
-    _prepare((*_SHARED, arguments[0]))
+    _prepare()
     held, lifeline = os.pipe()
     sys.stderr.flush()
     with _without_signals():

@@ -1,4 +1,7 @@
-"""Sends out again what the open cycle still waits for, when a daemon starts: ``-m workers.resumption``."""
+"""Sends out again what open cycles still wait for: ``-m workers.resumption``.
+
+A daemon has it done when it starts, when its broker had died, and when its scan worker had.
+"""
 
 from __future__ import annotations
 

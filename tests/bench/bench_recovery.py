@@ -37,7 +37,7 @@ from s3_server import S3Server  # noqa: E402
 from recon import wiring  # noqa: E402
 
 RECON = [sys.executable, "-c", "from recon.cli import main; main()"]
-CELERY = [sys.executable, "-m", "celery", "-A", "workers.app"]
+CELERY = ["-m", "celery", "-A", "workers.app"]
 CONTROL = ("worker", "-Q", "recon.control", "-P", "prefork", "-c", "1", "-l", "WARNING", "-n", "control@%h")
 SCAN = ("worker", "-Q", "recon.scan", "-P", "threads", "-c", "4", "-l", "WARNING", "-n")
 WANTED = [f"box/{folder:02d}/{n}.json" for folder in range(64) for n in range(3)]
@@ -100,17 +100,7 @@ class Works(Site):
 
     def start(self, *words: str, fault: str = "", config: Path | None = None) -> subprocess.Popen[bytes]:
         del fault, config
-        with (self.folder / "log.txt").open("ab") as log:
-            process = subprocess.Popen(
-                [*CELERY, *words],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.processes.append(process)
-        return process
+        return self.run(*CELERY, *words)
 
     def scan(self, name: str = "scan") -> subprocess.Popen[bytes]:
         return self.start(*SCAN, f"{name}@%h")

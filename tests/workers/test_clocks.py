@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from s3_server import S3Server, use_credentials
-from steps_place import GONE, place, valkey
+from steps_place import GONE, place
 
 from recon import access, wiring
 from recon.adapters.redis_client import RedisBroker
@@ -16,7 +16,7 @@ from recon.adapters.redis_queue import RedisTaskQueue
 from recon.sdk import Consumer
 from workers import steps
 
-__all__ = ["place", "valkey"]
+__all__ = ["place"]
 
 HOUR_S = 3600.0
 

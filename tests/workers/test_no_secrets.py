@@ -100,19 +100,6 @@ class SecretSite(Site):
         words = tuple("DEBUG" if word == "WARNING" else word for word in words)
         return self.run(str(self.folder / "faulty.py"), *words)
 
-    def run(self, *words: str) -> subprocess.Popen[bytes]:
-        with (self.folder / "log.txt").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, *words],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.processes.append(process)
-        return process
-
     def served(self, port: int, path: str) -> tuple[int, bytes]:
         """Return status and body of what a page answers to its keeper; 0 where nobody listens yet."""
         asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}")

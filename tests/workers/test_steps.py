@@ -6,12 +6,12 @@ import json
 import time
 
 import pytest
-from steps_place import GONE, INVENTORY, due_now, expire_lock, place, valkey
+from steps_place import GONE, INVENTORY, due_now, expire_lock, place
 
 from recon import cycle, wiring
 from workers import retrying, steps
 
-__all__ = ["place", "valkey"]
+__all__ = ["place"]
 
 
 # ---- delivered twice

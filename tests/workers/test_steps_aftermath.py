@@ -9,7 +9,7 @@ import time
 
 import pytest
 import yaml
-from steps_place import GONE, place, valkey
+from steps_place import GONE, place
 
 from recon.core.past_run import Outcome
 from recon.kept_history import kept_coverage, kept_gaps, kept_report
@@ -18,7 +18,7 @@ from recon.trouble_book import load_troubles
 from workers import steps, succession
 from workers.driver import _Waiting
 
-__all__ = ["place", "valkey"]
+__all__ = ["place"]
 
 EARLIER = "20240301T120000-aaaaaa"
 

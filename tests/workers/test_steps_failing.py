@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from steps_place import GONE, WANTED, Place, breakable, due_now, own_valkey, place, valkey
+from steps_place import GONE, WANTED, Place, breakable, due_now, own_valkey, place
 
 from recon import cycle
 from workers import retrying, steps
 
-__all__ = ["breakable", "own_valkey", "place", "valkey"]
+__all__ = ["breakable", "own_valkey", "place"]
 
 
 # ---- failed, and tried again

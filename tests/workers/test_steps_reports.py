@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aws_reports import Report, into, rows, write_report
-from steps_place import GONE, WANTED, Place, place, valkey
+from steps_place import GONE, WANTED, Place, place
 
 from workers import steps
 
-__all__ = ["place", "valkey"]
+__all__ = ["place"]
 
 
 @pytest.fixture

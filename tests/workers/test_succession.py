@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from steps_place import GONE, place, valkey
+from steps_place import GONE, place
 
 from recon import access
 from workers import steps, succession
 
-__all__ = ["place", "valkey"]
+__all__ = ["place"]
 
 
 def lookout() -> access.Lookout:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from steps_place import GONE, due_now, place, valkey
+from steps_place import GONE, due_now, place
 
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.redis_queue import RedisLeases
@@ -13,13 +13,14 @@ from recon.model import Settlement
 from workers import steps, tending
 from workers.schedule import entries
 
-__all__ = ["place", "valkey"]
+__all__ = ["place"]
 
 SMALL_BATCHES = "task_queue: {max_tasks_per_priority: {critical: 1, high: 1, medium: 1, low: 1}}\n"
 
 
 @pytest.fixture
 def leases(place):
+    tending._report.cache_clear()
     tending._findings.cache_clear()
     broker = RedisBroker.connect(place.server.url)
     yield RedisLeases(broker)

@@ -18,13 +18,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
-from steps_place import breakable, own_valkey, place, valkey
+from steps_place import breakable, own_valkey, place
 
 from recon import access
 from recon.claim_books import open_claims
 from workers import steps
 
-__all__ = ["breakable", "own_valkey", "place", "valkey"]
+__all__ = ["breakable", "own_valkey", "place"]
 
 HOSTILE = '<script>document.title="owned"</script>"\'\u202e\x07&\n'
 RECON = (sys.executable, "-c", "from recon.cli import main; main()")
