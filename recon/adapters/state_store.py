@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _ASIDE = ".tmp"
 #: Seconds after which a half-written file belongs to nobody: its writer was killed.
 _ASIDE_MAX_AGE_S = 3600.0
+#: Times a file is moved into a folder that a delete beside it may remove.
+_TRIES = 100
 #: Objects that one DeleteObjects request takes.
 _DELETE_BATCH = 1000
 
@@ -231,13 +233,21 @@ def _files_below(folder: Path, root: Path) -> Iterator[str]:
 
 
 def _move(aside: Path, path: Path) -> None:
-    """Rename into place; a delete may remove the folder between its making and the rename, so try again."""
-    for _ in range(100):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
-            aside.replace(path)
+    """Rename into place; a delete may remove a folder at any moment of its making, so try again.
+
+    A folder that vanishes while it is made is told by ``mkdir`` in one of two ways: its parent is not found,
+    or it exists and is no folder. The error that stays is raised.
+    """
+    for _ in range(_TRIES - 1):
+        with suppress(FileNotFoundError, FileExistsError):
+            _make_and_move(aside, path)
             return
-    raise FileNotFoundError(f"the folder {path.parent} is removed as fast as it is made")
+    _make_and_move(aside, path)
+
+
+def _make_and_move(aside: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside.replace(path)
 
 
 def _sweep(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 
 import boto3
 import pytest
@@ -171,13 +172,36 @@ def test_deleting_beside_a_put_loses_neither(tmp_path):
             store.put("d/e/gone", b"")
             store.delete("d/e/gone")
 
-    churner = threading.Thread(target=churn)
-    churner.start()
-    for number in range(50):
-        store.put(f"d/e/{number}", b"")
-    stop.set()
-    churner.join()
+    churners = [threading.Thread(target=churn) for _ in range(3)]
+    for churner in churners:
+        churner.start()
+    try:
+        for number in range(50):
+            store.put(f"d/e/{number}", b"")
+            store.delete(f"d/e/{number}")
+            store.put(f"d/e/{number}", b"")
+    finally:
+        stop.set()
+        for churner in churners:
+            churner.join()
     assert len(store.names("d/e/")) == 50
+
+
+def test_a_put_outlives_a_folder_that_vanishes_while_the_next_is_made(tmp_path, monkeypatch):
+    store = FileStateStore(tmp_path)
+    make = os.mkdir
+    vanished = []
+
+    def make_once_it_vanished(path, *mode):
+        if Path(path) == tmp_path / "d/e" and (tmp_path / "d").exists() and not vanished:
+            (tmp_path / "d").rmdir()
+            vanished.append(path)
+        make(path, *mode)
+
+    monkeypatch.setattr(os, "mkdir", make_once_it_vanished)
+    store.put("d/e/f", b"1")
+    assert vanished
+    assert store.get("d/e/f") == b"1"
 
 
 def test_what_a_killed_writer_left_is_not_a_name_and_is_swept_later(tmp_path):
