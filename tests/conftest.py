@@ -27,9 +27,10 @@ LONGEST = (
     "cli/test_work.py",
 )
 
-# In a shell's background Ctrl-C is ignored, and by every process that a test starts too.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# In a shell's background Ctrl-C is ignored, under nohup SIGHUP, and by every process that a test starts too.
+for ignored, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, usual)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +16,9 @@ from recon.aws_reports import ReportPlace
 from recon.explanation import explained
 from recon.findings import last_findings
 
-TODAY = datetime.now(UTC).date()
+#: The clock stands: a midnight that passes while tests run makes nothing due.
+NOW = datetime.now(UTC)
+TODAY = NOW.date()
 DAYS = [f"daily/{TODAY - timedelta(days=back)}.json" for back in range(30)]
 #: Came due last midnight, after the report; and a day that was there before it, and one that was not.
 YOUNG, THERE, GONE = DAYS[1], DAYS[9], DAYS[10]
@@ -34,6 +37,7 @@ def place(valkey, monkeypatch, tmp_path):
     held = [key.encode() for key in DAYS[2:] if key != GONE]
     with S3Server(held) as server:
         made = Place(server, broker, tmp_path)
+        made.ports = replace(made.ports, clock=lambda: NOW)
         made.declared = DECLARED
         made.reports = ReportPlace("lake", "inventory", None, timedelta(hours=72))
         write_report(into(tmp_path), [rows(held)], kind="Parquet", at=reported_at())
@@ -42,7 +46,7 @@ def place(valkey, monkeypatch, tmp_path):
 
 
 def reported_at() -> datetime:
-    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    return NOW.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=2)
 
 
 def of(place: Place, key: str) -> dict:

@@ -13,6 +13,7 @@ from recon.claim_books import load_claims
 from recon.comparison import Comparison
 from recon.errors import CycleFencedError, StateError
 from recon.model import TaskState
+from recon.ports import StateStore
 from recon.settlement import Settled, settle
 from workers import steps
 from workers.retrying import FIRST
@@ -37,7 +38,7 @@ def tend() -> Settled | None:
     for scraper in done.paused:
         _log.warning("scraper %s is paused: %s", scraper, load_claims(ports.state).scrapers[scraper].reason)
     try:
-        report = _report(last_cycle.latest(ports.state))
+        report = _report(*_finished(ports.state))
     except StateError:
         return done  # no cycle has finished yet
     if report["dry_run"]:
@@ -57,25 +58,29 @@ def _is_waiting(report: dict[str, Any]) -> bool:
 
 
 def _refill(wired: wiring.Engine) -> None:
-    state = wired.ports.state
-    found, fence = _findings(last_cycle.latest(state)), last_cycle.latest_fence(state)
+    cycle_id, fence = _finished(wired.ports.state)
     try:
-        counts = cycle.refill(wired.ports, found, fence)
+        counts = cycle.refill(wired.ports, _findings(cycle_id, fence), fence)
     except CycleFencedError:
         return  # a newer cycle has begun: it publishes what it sees
     if counts.published:
         _log.info("%d tasks published that had waited for room; %d wait", counts.published, counts.deferred)
 
 
+def _finished(state: StateStore) -> tuple[str, int]:
+    """Return the last finished cycle and its fence: a successor that finishes it anew has another."""
+    return last_cycle.latest(state), last_cycle.latest_fence(state)
+
+
 @lru_cache(maxsize=1)
-def _report(cycle_id: str) -> dict[str, Any]:
+def _report(cycle_id: str, fence: int) -> dict[str, Any]:  # noqa: ARG001 - the fence tells two apart
     return last_cycle.report(steps.engine().ports.state, cycle_id)
 
 
 @lru_cache(maxsize=1)
-def _findings(cycle_id: str) -> Comparison:
+def _findings(cycle_id: str, fence: int) -> Comparison:
     """Return the last cycle's findings; the next cycle's are others."""
-    _log.debug("the findings of cycle %s are made again", cycle_id)
+    _log.debug("the findings of cycle %s (fence %d) are made again", cycle_id, fence)
     return findings.last_findings(steps.engine().ports.state)
 
 
