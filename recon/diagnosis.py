@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recon import access, wiring
+from recon import access, queues, wiring
 from recon.adapters.redis_client import RedisBroker
 from recon.adapters.s3 import S3Lister
 from recon.adapters.s3.probe import Probe
@@ -178,7 +178,7 @@ def _reports(chosen: Settings, state: StateStore | None) -> Check:
 
 def _redis(chosen: Settings) -> Iterator[Check]:
     try:
-        servers = wiring.servers(chosen)
+        servers = queues.servers(chosen)
     except ReconError as error:
         yield Check("broker", Status.FAIL, str(error), "start a Redis and name it: `broker`, RECON_REDIS_URL")
         return
@@ -220,7 +220,7 @@ def _server_clock(name: str, server: RedisBroker) -> Iterator[Check]:
 def _owner(chosen: Settings, servers: Mapping[str, RedisBroker]) -> Check:
     name, prefix = "queues", chosen.queues.prefix
     try:
-        owner = wiring.task_queue(chosen, servers).owner()
+        owner = queues.task_queue(chosen, servers).owner()
     except ReconError as error:
         return Check(name, Status.FAIL, str(error), "see the check of the broker")
     if owner not in {None, chosen.lake}:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recon import cycle
-from recon.access import broker, make_sample, now, queues_address, sample_is_wanted, state
+from recon.access import make_sample, now, sample_is_wanted, state
 from recon.adapters.catalogs import load_catalog
 from recon.adapters.counted_pages import CountedLister, CountedReportFiles
 from recon.adapters.dims import DimsCommand, DimsFile
@@ -20,8 +20,6 @@ from recon.adapters.local_lister import LocalLister
 from recon.adapters.output_files import OutputFiles
 from recon.adapters.progress_board import RedisProgressBoard
 from recon.adapters.redis_client import RedisBroker
-from recon.adapters.redis_queue import RedisTaskQueue
-from recon.adapters.state_queue import StateTaskQueue
 from recon.aftermath import Aftermath
 from recon.alarm import alarm
 from recon.aws_reports import ReportPlace
@@ -40,7 +38,7 @@ from recon.core.shards import cover
 from recon.cycle import Ports
 from recon.errors import BrokerError, CatalogError, ConfigError, LakeError
 from recon.inventory_copy import chosen_inventory
-from recon.model import Notice, Priority
+from recon.model import Notice
 from recon.outlook import claim_rules
 from recon.plan import Judgement, Options, Plan, advised, judgement
 from recon.ports import (
@@ -51,8 +49,8 @@ from recon.ports import (
     ProgressBoard,
     ReportFiles,
     StateStore,
-    TaskQueue,
 )
+from recon.queues import caps, queues_on, servers
 from recon.report_delivery import Wish
 from recon.settings import Settings, below, scraper_environment
 from recon.shapes import in_file_order
@@ -83,7 +81,7 @@ def engine(chosen: Settings) -> Engine:
     """Return the ports, the ledger, the progress board and the servers of this process."""
     redis = servers(chosen)
     prefix = chosen.queues.prefix
-    queue = _queue(chosen, redis)
+    queue = queues_on(redis, chosen)
     files = cache(partial(report_files, chosen, filtered=True))
     ports = Ports(lister(chosen), state(chosen), OutputFiles(Path.cwd()), queue, now, files)
     board = RedisProgressBoard(redis["broker"], prefix=prefix)
@@ -104,43 +102,6 @@ def metrics_registry(chosen: Settings) -> MetricsRegistry:
     if dims.command is not None:
         return DimsCommand(dims.command, dims.timeout_s, scraper_environment())
     return DimsFile(chosen.metrics_file, dims.category)
-
-
-def queues(chosen: Settings) -> TaskQueue:
-    """Return the scrapers' queues alone, for a look or a hand."""
-    return _queue(chosen, servers(chosen))
-
-
-def _queue(chosen: Settings, redis: Mapping[str, RedisBroker]) -> TaskQueue:
-    return StateTaskQueue(state(chosen), lake=chosen.lake) if _by_file(chosen) else task_queue(chosen, redis)
-
-
-def servers(chosen: Settings) -> dict[str, RedisBroker]:
-    """Return the Redis servers by the key that names them; the queues' where it is another, and used."""
-    address = broker(chosen).redis
-    found = {"broker": RedisBroker.connect(address)}
-    queues = None if _by_file(chosen) else queues_address(chosen)
-    if queues is not None and queues != address:
-        found["queues.url"] = RedisBroker.connect(queues)
-    return found
-
-
-def _by_file(chosen: Settings) -> bool:
-    return chosen.task_queue.mode == "file"
-
-
-def task_queue(chosen: Settings, redis: Mapping[str, RedisBroker]) -> RedisTaskQueue:
-    """Return the scrapers' queues on the server that holds them."""
-    limits = _limits(chosen)
-    return RedisTaskQueue(
-        redis["queues.url"] if "queues.url" in redis else redis["broker"],
-        prefix=chosen.queues.prefix,
-        lake=chosen.lake,
-        caps=limits.per_level,
-        max_per_run=limits.in_all,
-        visibility_s=chosen.queues.visibility_s,
-        dead_kept_s=chosen.task_queue.task_ttl_days * 86400,
-    )
 
 
 def lister(chosen: Settings) -> Lister:
@@ -361,13 +322,7 @@ def _brake_limits(chosen: Settings) -> BrakeLimits:
 
 def _limits(chosen: Settings) -> QueueLimits:
     queue = chosen.task_queue
-    caps = queue.max_tasks_per_priority
-    return QueueLimits(
-        per_level={level: getattr(caps, level.label) for level in Priority},
-        in_all=queue.max_tasks_per_run,
-        max_share_per_source=queue.max_share_per_source,
-        unproven_max=queue.unproven_max,
-    )
+    return QueueLimits(caps(chosen), queue.max_tasks_per_run, queue.max_share_per_source, queue.unproven_max)
 
 
 def _gaps_file(chosen: Settings) -> str:

@@ -17,9 +17,9 @@ from recon.core.scraper import SPIDERS_REDIS, Scraper
 from recon.core.tally import Tally
 from recon.errors import ConfigError
 from recon.masking import is_secret
+from recon.queues import servers, task_queue
 from recon.settings import Settings, scraper_environment
 from recon.settings.address import spider_refusals
-from recon.wiring import servers, task_queue
 from recon.work import Shift, ShiftOptions
 
 #: A secret of fewer characters would be found, and masked, in ordinary words.

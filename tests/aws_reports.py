@@ -224,30 +224,28 @@ def url_encoded(keys: pl.Series) -> pl.Series:
     arrow = keys.to_arrow().cast(pa.large_binary())
     _, offsets, data = arrow.buffers()
     places = np.frombuffer(offsets, np.int64, len(arrow) + 1, 8 * arrow.offset)
-    raw = np.frombuffer(data or b"", np.uint8)[places[0] : places[-1]]
-    ends = np.concatenate(([0], np.cumsum(_WIDTH[raw], dtype=np.int64)))
-    out = np.empty(ends[-1], np.uint8)
-    starts = ends[:-1]
-    out[starts] = _CODES[raw, 0]
-    for digit in (1, 2):
-        wide = _WIDTH[raw] == 3
-        out[starts[wide] + digit] = _CODES[raw[wide], digit]
-    fresh = np.ascontiguousarray(ends[places - places[0]])
-    buffers = [None, pa.py_buffer(fresh), pa.py_buffer(out)]
+    first, end = int(places[0]), int(places[-1])
+    text = bytes(data)[first:end] if data else b""
+    wide = np.flatnonzero(_IS_CODED[np.frombuffer(text, np.uint8)])
+    for byte in sorted(set(text) & set(_CODES), key=_turn):
+        text = text.replace(bytes([byte]), _CODES[byte])
+    fresh = places - first + 2 * np.searchsorted(wide, places - first)
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(fresh)), pa.py_buffer(text)]
     return pl.Series(keys.name, pa.Array.from_buffers(pa.large_string(), len(arrow), buffers))
 
 
-def _codes() -> tuple[np.ndarray, np.ndarray]:
-    spelled = [
-        b"+" if byte == 32 else quote_from_bytes(bytes([byte]), safe=_PLAIN).encode() for byte in range(256)
-    ]
-    # quote leaves ~ alone, URLEncoder does not.
-    spelled[ord("~")] = b"%7E"
-    width = np.array([len(code) for code in spelled], np.uint8)
-    return width, np.array([list(code.ljust(3)) for code in spelled], np.uint8)
+# quote leaves ~ alone, URLEncoder does not.
+_CODES = {
+    byte: b"%%%02X" % byte
+    for byte in range(256)
+    if byte == ord("~") or quote_from_bytes(bytes([byte]), _PLAIN)[0] == "%"
+} | {ord(" "): b"+"}
+_IS_CODED = np.array([len(_CODES.get(byte, b"")) == 3 for byte in range(256)])
 
 
-_WIDTH, _CODES = _codes()
+def _turn(byte: int) -> int:
+    """Put what codes are made of first, so that no code is coded again."""
+    return -b"+%".find(byte)
 
 
 def _whole(frame: pl.DataFrame, bucket: str) -> pl.DataFrame:

@@ -8,8 +8,9 @@ from queue_machine import LISTS, SEEN, task
 from recon.access import down
 from recon.model import Settlement
 from recon.ports import TaskResult
+from recon.queues import servers, task_queue
 from recon.settings import load_settings
-from recon.wiring import engine, options, planned, report_files, report_place, servers, task_queue
+from recon.wiring import engine, options, planned, report_files, report_place
 
 
 @pytest.mark.parametrize("lake", ["file://{folder}/real", "file://{folder}/link"])

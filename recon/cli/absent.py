@@ -84,9 +84,10 @@ def add(
     config: Path | None, keys: tuple[str, ...], *, as_json: bool, reason: str, by: str, until: datetime | None
 ) -> None:
     """Declare that keys are not to be had; the next cycle counts them as known absent."""
-    from recon import access, wiring
+    from recon import access
     from recon.claim_books import open_claims
     from recon.core.claims import SCRAPERS
+    from recon.queues import queues
 
     if by == SCRAPERS:
         raise click.UsageError(
@@ -97,7 +98,7 @@ def add(
     now = access.now()
     if day is not None and day < now.date():
         raise click.UsageError(f"--until {day} is past: name a day that is to come, or leave it out")
-    with open_claims(wiring.queues(chosen), access.state(chosen)) as claims:
+    with open_claims(queues(chosen), access.state(chosen)) as claims:
         for key in keys:
             claims.declare_absent(key, reason, by, day, now)
     print_outcomes(dict.fromkeys(keys, "absent from the next cycle on"), as_json=as_json)
@@ -108,11 +109,12 @@ def add(
 @click.argument("keys", nargs=-1, required=True)
 def expire(config: Path | None, keys: tuple[str, ...], *, as_json: bool) -> None:
     """Forget that keys are absent; the next cycle wants them again."""
-    from recon import access, wiring
+    from recon import access
     from recon.claim_books import open_claims
+    from recon.queues import queues
 
     chosen = access.settings(config)
-    with open_claims(wiring.queues(chosen), access.state(chosen)) as claims:
+    with open_claims(queues(chosen), access.state(chosen)) as claims:
         told = {
             key: "expired" if claims.expire_absence(key) else "no entry (of inventory.yaml's, edit that file)"
             for key in keys

@@ -17,16 +17,17 @@ from recon.errors import BrokerError
 @click.argument("key")
 def explain(config: Path | None, key: str, *, as_json: bool) -> None:
     """Say what is known of one key, and which rule ranked it."""
-    from recon import access, wiring
+    from recon import access
     from recon.claim_books import load_claims
     from recon.explanation import explained, worked_on
     from recon.findings import last_findings
+    from recon.queues import queues
 
     chosen = access.settings(config)
     state = access.state(chosen)
     document = explained(last_findings(state), key)
     try:
-        outstanding = wiring.queues(chosen).outstanding(chosen.lake)
+        outstanding = queues(chosen).outstanding(chosen.lake)
     except BrokerError as error:
         document["task"] = f"not known: {error}"
         outstanding = []

@@ -236,10 +236,11 @@ def resume(config: Path | None, scraper: str, *, as_json: bool) -> None:
 
 
 def _reached(config: Path | None) -> tuple[Settings, TaskQueue, StateStore]:
-    from recon import access, wiring
+    from recon import access
+    from recon.queues import queues
 
     chosen = access.settings(config)
-    return chosen, wiring.queues(chosen), access.state(chosen)
+    return chosen, queues(chosen), access.state(chosen)
 
 
 def _address(chosen: Settings) -> str | None:

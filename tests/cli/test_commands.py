@@ -112,6 +112,20 @@ def test_what_watches_a_cycle_starts_without_the_engine(module, finished):
     assert not engine & set(python(code).split())
 
 
+@pytest.mark.parametrize(
+    "words", [("queue", "ls"), ("queue", "peek"), ("queue", "dead"), ("status",)], ids=" ".join
+)
+def test_a_look_at_queues_and_status_starts_without_the_engine(words, finished):
+    code = f"""
+import os, sys
+os.chdir({str(finished.folder)!r})
+from recon.cli import recon
+recon.main([*{words!r}, "--json"], standalone_mode=False)
+print(*sys.modules)
+"""
+    assert not HEAVY - {"pydantic", "redis"} & set(python(code).splitlines()[-1].split())
+
+
 def test_a_cycle_imports_no_pandas(finished):
     code = f"""
 import os, sys
