@@ -185,6 +185,7 @@ def test_leases_are_held_while_a_run_lasts(place):
 
 @pytest.mark.parametrize("how", ["cancelled", "lost"])
 def test_a_run_whose_task_is_taken_away_is_stopped(place, how):
+    place.grace_s = 60.0
     task = place.put()
     made = place.sh("trap 'echo stopped >> runs; exit 1' TERM; touch on; while :; do sleep 0.05; done")
     with place.working(made, visibility_s=0.6) as (shift, end):
@@ -192,8 +193,7 @@ def test_a_run_whose_task_is_taken_away_is_stopped(place, how):
         if how == "cancelled":
             assert place.queue.withdraw([task], fence=1) == {task: "moot"}
         else:
-            place.client.zadd("recon:q:lease", {task: 1})
-            place.queue.tick()
+            place.end_lease(task)
         wait_for(lambda: place.lines("runs") == ["stopped"])
         shift.stop()
         assert end().of("nba").gone == 1
@@ -202,14 +202,14 @@ def test_a_run_whose_task_is_taken_away_is_stopped(place, how):
 
 
 def test_a_task_that_comes_back_while_its_older_run_lasts_is_not_run_twice(place):
+    place.grace_s = 60.0
     task = place.put()
     script = (
         "echo begun >> runs; trap 'sleep 0.2; echo ended >> runs; exit 1' TERM; while :; do sleep 0.05; done"
     )
     with place.working(place.sh(script, concurrency=2)) as (shift, end):
         wait_for(lambda: place.lines("runs") == ["begun"])
-        place.client.zadd("recon:q:lease", {task: 1})
-        place.queue.tick()
+        place.end_lease(task)
         place.client.zadd("recon:q:cool", {task: 1}, xx=True)
         wait_for(lambda: place.lines("runs") == ["begun", "ended"])
         shift.stop()

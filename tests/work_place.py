@@ -60,6 +60,7 @@ class WorkPlace:
         self.folder = folder
         self.lake = folder / "lake"
         self.said: list[str] = []
+        self.grace_s = GRACE_S
 
     def put(self, items: Sequence[dict[str, Any]] = ({"g": "1"},), level: str = "high", **fields: Any) -> str:
         """Queue a task; return its id."""
@@ -69,6 +70,16 @@ class WorkPlace:
         made = ScrapeTask(document["id"], Priority[level.upper()], document["source"], body)
         assert self.queue.publish([made], fence=1, observed_at=LONG_AFTER) == {made.id: "new"}
         return made.id
+
+    def end_lease(self, task: str) -> None:
+        """Have a task's lease end now, though a heartbeat may come between."""
+
+        def has_ended() -> bool:
+            self.client.zadd("recon:q:lease", {task: 1}, xx=True)
+            self.queue.tick()
+            return self.states()[task] is TaskState.COOLING
+
+        wait_for(has_ended)
 
     def filler(self, **settings: Any) -> Scraper:
         """Return a scraper that fills the lake."""
@@ -80,7 +91,7 @@ class WorkPlace:
 
     @contextmanager
     def shift(self, *scrapers: Scraper, **options: Any) -> Iterator[Shift]:
-        with ScraperProcesses({"PATH": os.environ["PATH"]}, grace_s=GRACE_S) as processes:
+        with ScraperProcesses({"PATH": os.environ["PATH"]}, grace_s=self.grace_s) as processes:
             yield Shift(
                 self.leases,
                 processes,
@@ -116,9 +127,11 @@ class WorkPlace:
         with self.shift(*scrapers, once=False, **options) as shift:
             worker = Thread(target=work)
             worker.start()
-            yield shift, result
-            shift.stop()
-            worker.join(PATIENCE_S)
+            try:
+                yield shift, result
+            finally:
+                shift.stop()
+                worker.join(PATIENCE_S)
 
     def outstanding(self) -> dict[str, OutstandingTask]:
         return {task.id: task for task in self.queue.outstanding(LAKE)}

@@ -176,8 +176,7 @@ def test_a_killed_worker_leaves_no_scraper_and_its_task_comes_back(place, starte
     worker.kill()
     worker.communicate()
     wait_for(lambda: not is_alive(place.folder / "pid"))
-    place.client.zadd("recon:q:lease", {task: 1})
-    place.queue.tick()
+    place.end_lease(task)
     place.client.zadd("recon:q:cool", {task: 1}, xx=True)
     configure(place, ["true"])
     assert recon(place, "work", "--once").returncode == 0
@@ -195,8 +194,7 @@ def test_workers_that_are_killed_again_and_again_lose_no_task(place, started):
         worker.communicate()
         for task, state in place.states().items():
             if state is TaskState.LEASED:
-                place.client.zadd("recon:q:lease", {task: 1})
-        place.queue.tick()
+                place.end_lease(task)
         for task in place.client.zrange("recon:q:cool", 0, -1):
             place.client.zadd("recon:q:cool", {task: 1})
     assert recon(place, "work", "--once").returncode == 0
