@@ -334,7 +334,7 @@ def test_a_deadline_ends_the_tries(server):
     begun = time.monotonic()
     with pytest.raises(LakeUnreachableError):
         keys_of(lister)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 20
 
 
 def test_a_throttled_server_is_asked_by_fewer_threads_at_once(server):
