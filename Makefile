@@ -8,14 +8,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
+# What is compiled is kept, whatever the shell says: each process that starts would compile the project again.
+unexport PYTHONDONTWRITEBYTECODE
 INPUTS := pyproject.toml requirements.lock requirements-dev.lock requirements-bench.lock
 ifdef UV
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python
 else
 INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check
 endif
-# The package itself is linked, not copied; its dependencies come from a lock only.
-LINK = $(INSTALL) --no-deps --editable .
+# The package itself is linked, not copied, and compiled as a copy would be; its dependencies come from a lock only.
+LINK = $(INSTALL) --no-deps --editable . && $(BIN)/python -m compileall -qq recon workers
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --no-config $(LOCK_FLAGS) pyproject.toml
 

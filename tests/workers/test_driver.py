@@ -32,7 +32,7 @@ def run_and_kill(place, victim) -> dict:
         while set((place.folder / ".recon" / "cycles").glob("*/plan.json")) == before:
             assert time.monotonic() < deadline
             assert run.poll() is None
-            time.sleep(0.002)
+            time.sleep(0.01)
         os.kill(victim(run.pid), signal.SIGKILL)
         output, _ = run.communicate(timeout=100)
     finally:
@@ -95,7 +95,7 @@ def test_an_interrupted_run_leaves_no_process_and_no_lock(place, number, code, m
         while not (children(run.pid, "recon.scan") if moment == "its workers start" else has_planned(place)):
             assert time.monotonic() < deadline
             assert run.poll() is None
-            time.sleep(0.002)
+            time.sleep(0.01)
         below = descendants(run.pid)
         assert below
         os.kill(run.pid, number)
@@ -113,7 +113,7 @@ def test_an_interrupted_run_leaves_no_process_and_no_lock(place, number, code, m
 def test_a_run_whose_driver_is_killed_leaves_no_worker(place):
     run = subprocess.Popen(RUN, cwd=place.folder, stdout=subprocess.DEVNULL)
     while not has_planned(place):
-        time.sleep(0.002)
+        time.sleep(0.01)
     below = descendants(run.pid)
     run.kill()
     run.wait()
@@ -147,7 +147,7 @@ def test_the_run_after_a_killed_one_begins_at_once_and_gives_the_right_answer(pl
         else set((place.folder / ".recon" / "cycles").glob("*/plan.json")) - before
     ):
         assert run.poll() is None
-        time.sleep(0.002)
+        time.sleep(0.01)
     run.kill()
     run.wait()
     found = place.run()
@@ -161,7 +161,7 @@ def test_an_inline_run_that_was_killed_does_not_keep_the_next_one_waiting(place)
     run = subprocess.Popen([*RUN, "--inline"], cwd=place.folder, stdout=subprocess.DEVNULL)
     while not has_planned(place):
         assert run.poll() is None
-        time.sleep(0.002)
+        time.sleep(0.01)
     run.kill()
     run.wait()
     assert place.run("--inline")["observed"]["shards"]["failed"] == 0
@@ -174,7 +174,7 @@ def test_a_run_beside_a_living_one_takes_nothing_from_it(place):
     run = subprocess.Popen(RUN, cwd=place.folder, stdout=subprocess.PIPE, text=True)
     while not set((place.folder / ".recon" / "cycles").glob("*/plan.json")) - before:
         assert run.poll() is None
-        time.sleep(0.002)
+        time.sleep(0.01)
     os.kill(run.pid, signal.SIGSTOP)
     second = place.recon("run", "--inline")
     os.kill(run.pid, signal.SIGCONT)
