@@ -32,12 +32,22 @@ _SHARED = (
     "workers.app",
     "workers.tasks",
     "workers.roll_call",
+    "celery.app.amqp",
+    "celery.app.control",
+    "celery.app.events",
+    "celery.app.log",
+    "celery.app.routes",
     "celery.apps.beat",
     "celery.apps.worker",
+    "celery.backends.redis",
     "celery.concurrency.prefork",
     "celery.concurrency.thread",
+    "celery.worker.autoscale",
     "celery.worker.components",
     "celery.worker.consumer",
+    "celery.worker.strategy",
+    "email.parser",
+    "kombu.transport.redis",
 )
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
