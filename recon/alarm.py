@@ -30,8 +30,8 @@ from recon.standing import Sources, standing
 if TYPE_CHECKING:
     from recon.adapters.alerts import Services
 
-#: Looks are at least so far apart, whoever takes them: just below the 30 s after which each looks again.
-REST_S = 25.0
+#: Looks are at least so far apart, whoever takes them: just below the minute after which each looks again.
+REST_S = 55.0
 #: A look that takes longer has lost its turn.
 _TURN_S = 30.0
 #: What a failed cycle is to those who are told of failures only.

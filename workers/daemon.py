@@ -29,7 +29,7 @@ from workers.succession import CREW_ENDS_S, forsake
 from workers.supervisor import Role, Supervisor
 
 #: Seconds between two looks at the processes, and at the embedded broker.
-_LOOK_S, _BROKER_S = 0.5, 5.0
+_LOOK_S, _BROKER_S = 1.0, 5.0
 #: Seconds for all processes to stop, and for one that works: it ends what it does within them, or is killed.
 _STOP_S, _WORKER_S = 8.0, 5.0
 #: Seconds that checking a configuration may take.

@@ -13,7 +13,7 @@ WATCHDOG_EVERY_S = 20.0
 #: Claims are settled, and the queues topped up, this often.
 TEND_EVERY_S = 10.0
 #: What is wrong is looked for, and told, this often.
-ALERT_EVERY_S = 30.0
+ALERT_EVERY_S = 60.0
 #: Whether this interval had its cycle is asked a sixtieth of it after the last time, within these bounds:
 #: one that was missed, or paused, runs late, once.
 SLOT_EVERY_S, SLOT_AT_LEAST_EVERY_S = 20.0, 60.0

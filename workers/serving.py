@@ -27,7 +27,7 @@ from workers.web import Site, site_app
 #: Seconds that requests have to end once the server is to stop.
 GRACE_S = 3
 #: Seconds between two looks at what is to be told.
-ALERT_EVERY_S = 30.0
+ALERT_EVERY_S = 60.0
 #: Requests at once; more are answered 503.
 REQUESTS_MAX = 64
 #: Tenths of a second between two looks whether to end; at whole seconds uvicorn renews the Date of answers.
