@@ -21,8 +21,8 @@ LINK = $(INSTALL) --no-deps --editable . && $(BIN)/python -m compileall -qq reco
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --no-config $(LOCK_FLAGS) pyproject.toml
 
-# Many tests wait for workers and leases: a process more than there are cores keeps the cores busy.
-JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
+# Many tests wait for workers and leases: two processes more than there are cores keep the cores busy.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(4, 2 + (os.cpu_count() or 1)))')
 PYTEST = $(BIN)/python -m pytest
 # One process runs all of a file, so that what its tests share is set up once; tests/conftest.py has the order.
 TESTS = $(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder
@@ -44,7 +44,7 @@ down: ## stop what a run or daemon left behind (embedded broker, workers)
 check: lint ## ruff, format, import floors, mypy, and the tests that start no whole system
 	$(TESTS) --ignore=tests/e2e
 
-test: lint ## everything in check, and every other test; JOBS=4 sets how many processes, ARGS=tests/core chooses
+test: lint ## everything in check, and every other test; JOBS=2 sets how many processes, ARGS=tests/core chooses
 	$(TESTS) $(ARGS)
 
 lint: $(VENV)/.dev
