@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from celery import Celery
 
-from workers.app import app
+from workers import app as engine
 from workers.shown_arguments import shown
 
 CYCLE = "20261125T161623-1a7343"
+
+
+@pytest.fixture
+def app():
+    """Return an app with the engine's messages, but without its settings: they start a broker."""
+    return Celery("shown", amqp=engine.app.amqp_cls, set_as_current=False)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +34,7 @@ def test_ids_and_numbers_are_shown(arguments, text):
     assert shown(arguments) == text
 
 
-def test_every_message_of_the_app_shows_ids_only():
+def test_every_message_of_the_app_shows_ids_only(app):
     message = app.amqp.create_task_message(
         "id", "recon.begin", (CYCLE, {"secret": "x"}), {"secret": "x"}, None
     )
@@ -36,6 +43,6 @@ def test_every_message_of_the_app_shows_ids_only():
     assert message.body[0] == (CYCLE, {"secret": "x"})
 
 
-def test_an_event_of_a_message_that_was_sent_shows_ids_only():
+def test_an_event_of_a_message_that_was_sent_shows_ids_only(app):
     message = app.amqp.create_task_message("id", "recon.begin", ("x", CYCLE), {}, create_sent_event=True)
     assert message.sent_event["args"] == f"(…, {CYCLE})"
