@@ -21,10 +21,10 @@ if TYPE_CHECKING:  # ports describe Arrow batches
 
 def queues(chosen: Settings) -> TaskQueue:
     """Return the scrapers' queues alone, for a look or a hand."""
-    return queues_on(servers(chosen), chosen)
+    return queues_on(chosen, servers(chosen))
 
 
-def queues_on(redis: Mapping[str, RedisBroker], chosen: Settings) -> TaskQueue:
+def queues_on(chosen: Settings, redis: Mapping[str, RedisBroker]) -> TaskQueue:
     """Return the scrapers' queues where the settings have them: on one of these servers, or in the state."""
     return StateTaskQueue(state(chosen), lake=chosen.lake) if _by_file(chosen) else task_queue(chosen, redis)
 

@@ -81,7 +81,7 @@ def engine(chosen: Settings) -> Engine:
     """Return the ports, the ledger, the progress board and the servers of this process."""
     redis = servers(chosen)
     prefix = chosen.queues.prefix
-    queue = queues_on(redis, chosen)
+    queue = queues_on(chosen, redis)
     files = cache(partial(report_files, chosen, filtered=True))
     ports = Ports(lister(chosen), state(chosen), OutputFiles(Path.cwd()), queue, now, files)
     board = RedisProgressBoard(redis["broker"], prefix=prefix)

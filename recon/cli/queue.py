@@ -35,10 +35,11 @@ def queue() -> None:
 def ls(config: Path | None, *, as_json: bool) -> None:
     """Count the tasks by level and state, and name the scrapers that are paused."""
     from recon.claim_books import load_claims
+    from recon.queues import caps
 
     chosen, tasks, state = _reached(config)
     held = tasks.outstanding(chosen.lake)
-    caps = {level.label: getattr(chosen.task_queue.max_tasks_per_priority, level.label) for level in Priority}
+    most = {level.label: number for level, number in caps(chosen).items()}
     counts = Counter((task.priority.label, _state(task)) for task in held)
     claims = load_claims(state)
     fill = claims.time_to_fill()
@@ -46,7 +47,7 @@ def ls(config: Path | None, *, as_json: bool) -> None:
     document = {
         "redis": _address(chosen),
         "levels": {
-            level: {**{name: counts[level, name] for name in _STATES}, "cap": caps[level]}
+            level: {**{name: counts[level, name] for name in _STATES}, "cap": most[level]}
             for level in _LEVELS
         },
         "dead": len(tasks.dead()),
@@ -71,7 +72,7 @@ def ls(config: Path | None, *, as_json: bool) -> None:
         print_json(document)
         return
     rows = [
-        [level, *(f"{counts[level, name]:,}" for name in _STATES), f"{caps[level]:,}"] for level in _LEVELS
+        [level, *(f"{counts[level, name]:,}" for name in _STATES), f"{most[level]:,}"] for level in _LEVELS
     ]
     table(["level", *_STATES, "cap"], rows, right=set(range(1, 7)), spare=["moot"])
     click.echo(f"at {document['redis'] or 'no Redis: task_queue.mode is file'}")

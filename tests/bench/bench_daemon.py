@@ -106,20 +106,21 @@ HEADER = "".join(name.rjust(width) for name, width in COLUMNS.items())
 
 def cpu_s(pid: int) -> float:
     """Return the CPU seconds of a process so far."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return _spent_s(pid, 11)
 
 
 def ended_cpu_s(pid: int) -> float:
     """Return the CPU seconds of a process' children that have ended."""
+    return _spent_s(pid, 13)
+
+
+def _spent_s(pid: int, first: int) -> float:
+    """Return two of a process' times, its program's and the kernel's for it (man 5 proc_pid_stat), added."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return (int(fields[13]) + int(fields[14])) / TICKS
+    return (int(fields[first]) + int(fields[first + 1])) / TICKS
 
 
 def pss_mb(pid: int) -> float:
